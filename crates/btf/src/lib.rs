@@ -1,0 +1,1 @@
+//! What BTF bytes mean: types, split BTF, and the ID sets of .BTF_ids.

@@ -1,0 +1,1 @@
+//! What the bytes of an ELF file mean: a checked, borrowed view of headers, sections, segments and symbols.

@@ -1,0 +1,2 @@
+//! The elfgraft command.
+fn main() {}
