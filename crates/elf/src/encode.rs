@@ -1,0 +1,98 @@
+//! One changed structure -> its exact bytes, in the file's class and byte order.
+
+use object::write::elf::Encoder;
+use object::{Endianness, elf};
+
+use crate::image::Format;
+use crate::section::SectionHeader;
+
+/// A section header as it stands in the table. Values are checked to fit the class by [`fits`], not here.
+pub fn section_header(format: Format, header: &SectionHeader, out: &mut Vec<u8>) {
+    Encoder::new(format.endian, format.is_64, elf::EM_NONE).section_header(out, &header.to_object());
+}
+
+/// Whether a file offset, address or size fits the class.
+pub fn fits(format: Format, value: u64) -> bool {
+    format.is_64 || u32::try_from(value).is_ok()
+}
+
+/// An `Elf_Half`.
+pub fn half(format: Format, value: u16) -> [u8; 2] {
+    match format.endian {
+        Endianness::Little => value.to_le_bytes(),
+        Endianness::Big => value.to_be_bytes(),
+    }
+}
+
+/// An `Elf_Word`.
+pub fn word(format: Format, value: u32) -> [u8; 4] {
+    match format.endian {
+        Endianness::Little => value.to_le_bytes(),
+        Endianness::Big => value.to_be_bytes(),
+    }
+}
+
+/// An `Elf_Addr` or `Elf_Off`: 4 or 8 bytes by class. `None` if the value does not fit ELF32.
+pub fn addr(format: Format, value: u64) -> Option<Vec<u8>> {
+    if format.is_64 {
+        Some(match format.endian {
+            Endianness::Little => value.to_le_bytes().to_vec(),
+            Endianness::Big => value.to_be_bytes().to_vec(),
+        })
+    } else {
+        Some(word(format, u32::try_from(value).ok()?).to_vec())
+    }
+}
+
+/// An `Elf_Half` read back; `None` beyond the end of `bytes`.
+pub fn read_half(format: Format, bytes: &[u8], at: usize) -> Option<u16> {
+    let b: [u8; 2] = bytes.get(at..at.checked_add(2)?)?.try_into().ok()?;
+    Some(match format.endian {
+        Endianness::Little => u16::from_le_bytes(b),
+        Endianness::Big => u16::from_be_bytes(b),
+    })
+}
+
+/// An `Elf_Word` read back; `None` beyond the end of `bytes`.
+pub fn read_word(format: Format, bytes: &[u8], at: usize) -> Option<u32> {
+    let b: [u8; 4] = bytes.get(at..at.checked_add(4)?)?.try_into().ok()?;
+    Some(match format.endian {
+        Endianness::Little => u32::from_le_bytes(b),
+        Endianness::Big => u32::from_be_bytes(b),
+    })
+}
+
+/// An `Elf_Addr` or `Elf_Off` read back; `None` beyond the end of `bytes`.
+pub fn read_addr(format: Format, bytes: &[u8], at: usize) -> Option<u64> {
+    if !format.is_64 {
+        return read_word(format, bytes, at).map(u64::from);
+    }
+    let b: [u8; 8] = bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
+    Some(match format.endian {
+        Endianness::Little => u64::from_le_bytes(b),
+        Endianness::Big => u64::from_be_bytes(b),
+    })
+}
+
+/// Byte offsets of the fields of the ELF header that an edit may change.
+#[derive(Debug, Clone, Copy)]
+#[allow(missing_docs)] // The fields are the gABI's.
+pub struct HeaderFields {
+    pub e_shoff: u64,
+    pub e_shnum: u64,
+    pub e_shstrndx: u64,
+}
+
+/// Where those fields stand for a class.
+pub fn header_fields(format: Format) -> HeaderFields {
+    if format.is_64 {
+        HeaderFields { e_shoff: 40, e_shnum: 60, e_shstrndx: 62 }
+    } else {
+        HeaderFields { e_shoff: 32, e_shnum: 48, e_shstrndx: 50 }
+    }
+}
+
+/// Byte offsets of `p_filesz` and `p_memsz` within a program header.
+pub fn segment_size_fields(format: Format) -> (u64, u64) {
+    if format.is_64 { (32, 40) } else { (16, 20) }
+}

@@ -1,0 +1,294 @@
+//! [`Image`]: the validated view of one ELF file.
+
+use object::{Endianness, elf, pod};
+
+use crate::consts::*;
+use crate::error::ElfError;
+use crate::section::{ProgramHeader, SectionHeader, SectionIndex};
+use crate::symtab::{SymbolTable, string_at};
+use crate::trailer::Trailer;
+
+/// What decides how a structure is encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Format {
+    /// ELFCLASS64.
+    pub is_64: bool,
+    /// EI_DATA.
+    pub endian: Endianness,
+    /// `e_type`.
+    pub e_type: u16,
+    /// `e_machine`.
+    pub e_machine: u16,
+}
+
+impl Format {
+    /// Size of an ELF header in bytes.
+    pub fn header_size(self) -> u64 {
+        if self.is_64 { 64 } else { 52 }
+    }
+    /// Size of a section header in bytes.
+    pub fn section_header_size(self) -> u64 {
+        if self.is_64 { 64 } else { 40 }
+    }
+    /// Size of a program header in bytes.
+    pub fn program_header_size(self) -> u64 {
+        if self.is_64 { 56 } else { 32 }
+    }
+    /// Size of a symbol in bytes.
+    pub fn symbol_size(self) -> u64 {
+        if self.is_64 { 24 } else { 16 }
+    }
+    /// Alignment that the gABI wants of tables of this class, in bytes.
+    pub fn table_align(self) -> u64 {
+        if self.is_64 { 8 } else { 4 }
+    }
+}
+
+/// An ELF file, read as far as every edit needs it: ELF header, section headers, program headers, appended signature.
+///
+/// Borrows the bytes; holds one [`SectionHeader`] per section and one [`ProgramHeader`] per segment. Both tables have
+/// been found to lie inside the file, so a header count never sizes an allocation that the file could not hold.
+#[derive(Debug, Clone)]
+pub struct Image<'a> {
+    /// Class, byte order, type and machine.
+    pub format: Format,
+    /// File offset of the section header table; 0 without one.
+    pub e_shoff: u64,
+    /// File offset of the program header table.
+    pub e_phoff: u64,
+    /// Index of the section header string table, with `SHN_XINDEX` resolved; 0 if there is none.
+    pub shstrndx: SectionIndex,
+    /// Section headers, the null section included; empty if the file has no section header table.
+    pub sections: Vec<SectionHeader>,
+    /// Program headers.
+    pub segments: Vec<ProgramHeader>,
+    /// An appended module signature.
+    pub trailer: Option<Trailer>,
+    data: &'a [u8],
+    names: &'a [u8],
+}
+
+impl<'a> Image<'a> {
+    /// Reads the headers of an ELF file of any class, byte order, type and machine.
+    ///
+    /// # Errors
+    /// If the identification is not ELF's, a header table lies outside the file or has entries of a strange size, or
+    /// `e_shstrndx` names no section with contents. Section contents are not looked at.
+    pub fn parse(file: &'a [u8]) -> Result<Self, ElfError> {
+        let ident = file.get(..16).ok_or(ElfError::NotElf { why: "the file is shorter than an ELF identification" })?;
+        if !ident.starts_with(b"\x7fELF") {
+            return Err(ElfError::NotElf { why: "it does not begin with \\x7fELF" });
+        }
+        let endian = match ident.get(5) {
+            Some(1) => Endianness::Little,
+            Some(2) => Endianness::Big,
+            _ => return Err(ElfError::NotElf { why: "EI_DATA is neither ELFDATA2LSB nor ELFDATA2MSB" }),
+        };
+        if ident.get(6) != Some(&1) {
+            return Err(ElfError::NotElf { why: "EI_VERSION is not EV_CURRENT" });
+        }
+        let trailer = Trailer::find(file);
+        let data = match trailer.and_then(|t| usize::try_from(t.offset).ok()) {
+            Some(end) => file.get(..end).unwrap_or(file),
+            None => file,
+        };
+        match ident.get(4) {
+            Some(1) => Self::parse_class::<elf::FileHeader32<Endianness>>(data, endian, false, trailer),
+            Some(2) => Self::parse_class::<elf::FileHeader64<Endianness>>(data, endian, true, trailer),
+            _ => Err(ElfError::NotElf { why: "EI_CLASS is neither ELFCLASS32 nor ELFCLASS64" }),
+        }
+    }
+
+    fn parse_class<Elf>(
+        data: &'a [u8],
+        endian: Endianness,
+        is_64: bool,
+        trailer: Option<Trailer>,
+    ) -> Result<Self, ElfError>
+    where
+        Elf: object::read::elf::FileHeader<Endian = Endianness>,
+    {
+        let (header, _) = pod::from_bytes::<Elf>(data)
+            .map_err(|()| ElfError::NotElf { why: "the file is shorter than an ELF header" })?;
+        let format = Format { is_64, endian, e_type: header.e_type(endian).0, e_machine: header.e_machine(endian).0 };
+        let mut image = Image {
+            format,
+            e_shoff: header.e_shoff(endian).into(),
+            e_phoff: header.e_phoff(endian).into(),
+            shstrndx: SectionIndex(0),
+            sections: Vec::new(),
+            segments: Vec::new(),
+            trailer,
+            data,
+            names: &[],
+        };
+
+        let mut first = SectionHeader::default();
+        if image.e_shoff != 0 {
+            check_entry_size("section header table", header.e_shentsize(endian), format.section_header_size())?;
+            let head = image.bytes(|| "section header table".into(), image.e_shoff, format.section_header_size())?;
+            if let Some(raw) = table::<Elf::SectionHeader>(head).first() {
+                first = SectionHeader::from_raw(endian, raw);
+            }
+            // gABI: with 0xff00 sections or more, e_shnum is 0 and the number is in sh_size of section 0.
+            let shnum = match header.e_shnum(endian) {
+                0 => first.sh_size,
+                n => n.into(),
+            };
+            if u32::try_from(shnum).is_err() {
+                return Err(ElfError::BadIndex {
+                    what: "number of sections".into(),
+                    index: shnum,
+                    limit: u32::MAX.into(),
+                });
+            }
+            let size = shnum.saturating_mul(format.section_header_size());
+            let bytes = image.bytes(|| "section header table".into(), image.e_shoff, size)?;
+            image.sections =
+                table::<Elf::SectionHeader>(bytes).iter().map(|raw| SectionHeader::from_raw(endian, raw)).collect();
+        }
+
+        // gABI: PN_XNUM says that the number is in sh_info of section 0.
+        let phnum = match header.e_phnum(endian) {
+            PN_XNUM if image.e_shoff != 0 => first.sh_info,
+            n => n.into(),
+        };
+        if image.e_phoff != 0 && phnum != 0 {
+            check_entry_size("program header table", header.e_phentsize(endian), format.program_header_size())?;
+            let size = u64::from(phnum) * format.program_header_size();
+            let bytes = image.bytes(|| "program header table".into(), image.e_phoff, size)?;
+            image.segments =
+                table::<Elf::ProgramHeader>(bytes).iter().map(|raw| ProgramHeader::from_raw(endian, raw)).collect();
+        }
+
+        let shstrndx = match header.e_shstrndx(endian).0 {
+            SHN_XINDEX => first.sh_link,
+            n => n.into(),
+        };
+        if !image.sections.is_empty() && shstrndx != 0 {
+            image.shstrndx = SectionIndex(shstrndx);
+            let names = image.header(image.shstrndx).map_err(|_| ElfError::BadIndex {
+                what: "e_shstrndx".into(),
+                index: shstrndx.into(),
+                limit: image.sections.len() as u64,
+            })?;
+            image.names = image.bytes(
+                &format!("section header string table {}", image.shstrndx),
+                names.sh_offset,
+                names.file_size(),
+            )?;
+        }
+        Ok(image)
+    }
+
+    /// The bytes of the ELF file, without an appended signature.
+    pub fn data(&self) -> &'a [u8] {
+        self.data
+    }
+
+    /// Size in bytes of the ELF file, without an appended signature.
+    pub fn len(&self) -> u64 {
+        self.data.len() as u64
+    }
+
+    /// Never true: a parsed file has at least an ELF header.
+    pub fn is_empty(&self) -> bool {
+        self.data.is_empty()
+    }
+
+    fn bytes(&self, what: impl FnOnce() -> String, offset: u64, size: u64) -> Result<&'a [u8], ElfError> {
+        let found = offset
+            .checked_add(size)
+            .and_then(|end| Some(usize::try_from(offset).ok()?..usize::try_from(end).ok()?))
+            .and_then(|range| self.data.get(range));
+        found.ok_or_else(|| ElfError::OutOfBounds { what: what(), offset, size, file_size: self.len() })
+    }
+
+    /// The header of a section.
+    ///
+    /// # Errors
+    /// If there is no section of that index.
+    pub fn header(&self, index: SectionIndex) -> Result<&SectionHeader, ElfError> {
+        self.sections.get(index.get()).ok_or_else(|| ElfError::BadIndex {
+            what: "section index".into(),
+            index: index.0.into(),
+            limit: self.sections.len() as u64,
+        })
+    }
+
+    /// Index and header of every section but the null section.
+    pub fn indexed(&self) -> impl Iterator<Item = (SectionIndex, &SectionHeader)> {
+        (0u32..).map(SectionIndex).zip(&self.sections).skip(1)
+    }
+
+    /// The contents of a section; empty for `SHT_NOBITS`.
+    ///
+    /// # Errors
+    /// If they lie outside the file, or there is no such section.
+    pub fn contents(&self, index: SectionIndex) -> Result<&'a [u8], ElfError> {
+        let header = self.header(index)?;
+        match header.file_size() {
+            0 => Ok(&[]),
+            size => self.bytes(|| format!("section {}", self.describe(index)), header.sh_offset, size),
+        }
+    }
+
+    /// The name of a section, as bytes. Empty for every section of a file without a section header string table.
+    ///
+    /// # Errors
+    /// If `sh_name` lies outside the string table or the name does not end in it.
+    pub fn name(&self, index: SectionIndex) -> Result<&'a [u8], ElfError> {
+        let header = self.header(index)?;
+        if self.shstrndx.0 == 0 {
+            return Ok(&[]);
+        }
+        string_at(self.names, header.sh_name).ok_or_else(|| ElfError::BadIndex {
+            what: format!("sh_name of section {index}"),
+            index: header.sh_name.into(),
+            limit: self.names.len() as u64,
+        })
+    }
+
+    /// The bytes of the section header string table.
+    pub fn names(&self) -> &'a [u8] {
+        self.names
+    }
+
+    /// Every section of that name. A name is not an identity: a module may hold two `.note.GNU-stack`.
+    pub fn named(&self, name: &[u8]) -> Vec<SectionIndex> {
+        self.indexed().map(|(index, _)| index).filter(|&index| self.name(index).is_ok_and(|n| n == name)).collect()
+    }
+
+    /// A section for messages: `'.BTF' [27]`.
+    pub fn describe(&self, index: SectionIndex) -> String {
+        match self.name(index) {
+            Ok(name) => format!("'{}' {index}", name.escape_ascii()),
+            Err(_) => index.to_string(),
+        }
+    }
+
+    /// The symbol table that the section at `index` holds.
+    ///
+    /// # Errors
+    /// If its entries are of a strange size, or it, its string table or its `SHT_SYMTAB_SHNDX` lie outside the file.
+    pub fn symbol_table(&self, index: SectionIndex) -> Result<SymbolTable<'a>, ElfError> {
+        SymbolTable::new(self, index)
+    }
+
+    /// The sections that hold symbols: `SHT_SYMTAB` (the gABI allows one) and `SHT_DYNSYM`.
+    pub fn symbol_tables(&self) -> Vec<SectionIndex> {
+        self.indexed().filter(|(_, h)| matches!(h.sh_type, SHT_SYMTAB | SHT_DYNSYM)).map(|(index, _)| index).collect()
+    }
+}
+
+fn check_entry_size(what: &str, found: u16, expected: u64) -> Result<(), ElfError> {
+    if u64::from(found) == expected {
+        return Ok(());
+    }
+    Err(ElfError::EntrySize { what: what.into(), found: found.into(), expected })
+}
+
+/// Whole records of `bytes`; the length has been checked, and the records have alignment 1.
+fn table<T: pod::Pod>(bytes: &[u8]) -> &[T] {
+    pod::slice_from_all_bytes(bytes).unwrap_or_default()
+}
