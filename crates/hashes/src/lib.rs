@@ -1,1 +1,39 @@
-//! Module hashes: the Merkle root over the contents of modules, the proofs, and their check.
+//! Module hashes (`CONFIG_MODULE_HASHES`): the Merkle root over the contents of modules, the
+//! proofs, and their check.
+//!
+//! ```text
+//! modules.order ─ order ─> paths ─ pool, file ─> leaf hashes ─ tree ─> root  -> .module_hashes of vmlinux
+//!                                                                  └─> proof ─ signature -> behind the module
+//! module ─ signature ─> contents, proof ─ verify ─> what the kernel would say
+//! ```
+//!
+//! The tree, bottom up; the last of an odd level is paired with itself, also when it is alone:
+//! ```text
+//! leaf = SHA-256(0x01 || be32(pos) || contents)     pos counts the lines of modules.order from 0
+//! node = SHA-256(0x02 || left || right)
+//! ```
+//!
+//! This crate reads module files and nothing else. It knows nothing of ELF: where `.module_hashes`
+//! lies in vmlinux, and in which byte order, is told by the caller. It writes no file. Errors do
+//! not name the file they are about; the caller, who has its name, puts it in front.
+//!
+//! When in doubt it fails: a module that changed while it was read has no hash, and a
+//! `modules.order` that can be read in two ways has no list of modules.
+
+mod error;
+mod file;
+mod order;
+mod pool;
+mod root;
+mod signature;
+mod tree;
+mod verify;
+
+pub use error::{Error, Result};
+pub use file::{Buffer, hash_module};
+pub use order::{Module, parse_order};
+pub use pool::{hash_modules, in_parallel};
+pub use root::{ByteOrder, RootSection};
+pub use signature::{IdType, Trailer, TrailerError, merkle_file};
+pub use tree::{Hash, LeafHasher, Proof, Tree};
+pub use verify::{Verdict, verify_module};
