@@ -2,7 +2,8 @@
 //!
 //! Independent of the code under test: it uses neither the product's crates nor the libraries those stand on.
 //! - [`elf`]: describe a file, build its bytes; [`symbols`], [`fields`] and [`format`] are its parts.
-//! - [`rng`]: numbers from a seed. [`readelf`]: a second opinion.
+//! - [`btf`], [`btf_ids`]: contents of the kernel's sections.
+//! - [`generate`]: random valid files; [`rng`]: numbers from a seed. [`readelf`]: a second opinion.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -12,6 +13,8 @@
     reason = "tests only: a panic is a failed test"
 )]
 
+pub mod btf;
+pub mod btf_ids;
 mod build;
 #[cfg(test)]
 mod build_tests;
@@ -19,6 +22,9 @@ pub mod consts;
 pub mod elf;
 pub mod fields;
 pub mod format;
+pub mod generate;
+#[cfg(test)]
+mod generate_tests;
 pub mod readelf;
 pub mod rng;
 mod section;

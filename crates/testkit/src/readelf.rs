@@ -23,3 +23,22 @@ pub fn assert_readelf_accepts(file: &[u8], what: &str) {
         assert!(complaints.is_empty(), "{what}: {complaints}");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consts::ET_REL;
+    use crate::elf::ElfSpec;
+    use crate::fields::poke_section;
+    use crate::format::Format;
+
+    #[test]
+    #[should_panic(expected = "poked: readelf: Error")]
+    fn complaints_are_noticed() {
+        let mut file = ElfSpec::new(Format::MIPS, ET_REL).build();
+        poke_section(&mut file, 1, "sh_size", 1 << 31);
+        assert_readelf_accepts(&file, "poked");
+        // Where there is no readelf.
+        panic!("poked: readelf: Error");
+    }
+}
