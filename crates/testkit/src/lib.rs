@@ -3,6 +3,7 @@
 //! Independent of the code under test: it uses neither the product's crates nor the libraries those stand on.
 //! - [`elf`]: describe a file, build its bytes; [`symbols`], [`fields`] and [`format`] are its parts.
 //! - [`btf`], [`btf_ids`]: contents of the kernel's sections.
+//! - [`read`]: a naive reader; [`diff`]: what two files mean differently.
 //! - [`generate`]: random valid files; [`rng`]: numbers from a seed. [`readelf`]: a second opinion.
 #![allow(
     clippy::unwrap_used,
@@ -19,12 +20,16 @@ mod build;
 #[cfg(test)]
 mod build_tests;
 pub mod consts;
+pub mod diff;
+#[cfg(test)]
+mod diff_tests;
 pub mod elf;
 pub mod fields;
 pub mod format;
 pub mod generate;
 #[cfg(test)]
 mod generate_tests;
+pub mod read;
 pub mod readelf;
 pub mod rng;
 mod section;

@@ -172,7 +172,9 @@ impl Maker {
             symbols.extend(ids);
         }
         if self.feature(3, ".module_hashes") {
-            let section = Section::progbits(".module_hashes", SHF_ALLOC, [0; 36]).align(4);
+            // The number of levels, the root.
+            let contents = [self.format.u32s(&[3]), self.rng.bytes(32)].concat();
+            let section = Section::progbits(".module_hashes", SHF_ALLOC, contents).align(4);
             self.alloc(addr, section, 36);
         }
     }
