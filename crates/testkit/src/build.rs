@@ -318,15 +318,16 @@ impl<'a> Builder<'a> {
     }
 
     fn program_header(&self, segment: &Segment, ready: &[Ready]) -> Vec<u8> {
-        let at = |r: &Ref| {
-            let i = self.resolve(r) as usize - 1;
-            (&self.sections[i], ready[i].offset, self.size(i, &ready[i]))
+        // Offset, address and size.
+        let at = |index: u32| {
+            let i = index as usize - 1;
+            (ready[i].offset, self.sections[i].addr, self.size(i, &ready[i]))
         };
-        // The end in the file and in memory.
-        let end = |r: &Ref| {
-            let (section, offset, size) = at(r);
-            let in_file = if section.sh_type == SHT_NOBITS { 0 } else { size };
-            (offset + in_file, section.addr + size)
+        // As linkers do it, the part in the file ends with the last section that has bytes there, and not with
+        // the padding before .bss.
+        let file_end = |first: u32, last: u32| {
+            let filled = (first..=last).filter(|&i| self.section(i).sh_type != SHT_NOBITS).map(at);
+            filled.map(|(offset, _, size)| offset + size).max()
         };
         let (offset, vaddr, filesz, memsz) = match &segment.extent {
             Extent::Raw { offset, filesz, memsz } => (*offset, 0, *filesz, *memsz),
@@ -336,15 +337,16 @@ impl<'a> Builder<'a> {
                 (size_of(EHDR, class) as u64, 0, size, size)
             }
             Extent::Sections(first, last) => {
-                let (section, offset, _) = at(first);
-                let (file_end, addr_end) = end(last);
-                (offset, section.addr, file_end - offset, addr_end - section.addr)
+                let (first, last) = (self.resolve(first), self.resolve(last));
+                let ((offset, vaddr, _), (_, last_addr, last_size)) = (at(first), at(last));
+                let filesz = file_end(first, last).unwrap_or(offset) - offset;
+                (offset, vaddr, filesz, last_addr + last_size - vaddr)
             }
             Extent::FromStart(last) => {
-                let (section, offset, _) = at(last);
-                let (file_end, addr_end) = end(last);
-                let start = section.addr - offset;
-                (0, start, file_end, addr_end - start)
+                let last = self.resolve(last);
+                let (offset, addr, size) = at(last);
+                let filesz = file_end(1, last).unwrap_or(offset);
+                (0, addr - offset, filesz, offset + size)
             }
         };
         let vaddr = segment.vaddr.unwrap_or(vaddr);

@@ -34,7 +34,7 @@ pub struct Segment {
     pub p_type: u32,
     /// `p_flags`.
     pub flags: u32,
-    /// `p_offset`, `p_filesz`, `p_memsz`.
+    /// Decides `p_offset`, `p_filesz` (up to the last section that is not SHT_NOBITS), `p_memsz`.
     pub extent: Extent,
     /// `p_vaddr`, when not that of the first section.
     pub vaddr: Option<u64>,
