@@ -50,6 +50,7 @@ pub fn generate(seed: u64, options: GenOptions) -> Generated {
         places: Vec::new(),
         features: BTreeSet::new(),
     };
+    maker.spec.e_flags = maker.rng.pick(&[0, 0x5, 0x500_0000, 0x8000_0007]);
     let symbols = if e_type == ET_REL { maker.object() } else { maker.image() };
     maker.tables(symbols);
     let Maker { spec, features, .. } = maker;

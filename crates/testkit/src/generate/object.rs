@@ -20,7 +20,9 @@ impl Maker {
         }
         for number in 0..self.rng.below(10) {
             let place = self.content(number);
-            if with_symbols && self.rng.one_in(3) {
+            let section = self.at(place.index);
+            let relocatable = section.sh_type != SHT_NOBITS && section.flags & SHF_MERGE == 0 && place.size > 0;
+            if with_symbols && relocatable && self.rng.one_in(2) {
                 relocated.push((self.relocs_of(place.index), place));
             }
         }
