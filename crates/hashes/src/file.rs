@@ -16,7 +16,7 @@ impl Buffer {
     /// Of a good length: it stays in the second level cache between the copy out of the page cache
     /// and the hash, and is long enough that system calls cost nothing.
     pub fn new() -> Self {
-        Self(vec![0; 128 * 1024].into())
+        Self(vec![0; 64 * 1024].into())
     }
 }
 
