@@ -98,7 +98,7 @@ impl Maker {
         !self.linker_like && self.feature(n, feature)
     }
 
-    /// Appends a section; its index. Refused once symbol tables are in place, which would shift.
+    /// Appends a section; its index, which stays: only `.shstrtab` is inserted, and behind all of these.
     fn push(&mut self, section: Section) -> u32 {
         self.spec.sections.push(section);
         self.spec.sections.len() as u32

@@ -1,7 +1,7 @@
 //! For tests only: builds odd ELF files in memory, reads them back naively, and tells what differs.
 //!
 //! Independent of the code under test: it uses neither the product's crates nor the libraries those stand on.
-//! - [`elf`]: describe a file, build its bytes; [`symbols`], [`fields`] and [`format`] are its parts.
+//! - [`elf`]: describe a file, build its bytes; [`symbols`], [`fields`] and [`mod@format`] are its parts.
 //! - [`btf`], [`btf_ids`]: contents of the kernel's sections.
 //! - [`inputs`], [`damage`]: the twelve inputs on which today's tools fail; [`layouts`]: files as linkers write them.
 //! - [`read`]: a naive reader; [`diff`]: what two files mean differently.
