@@ -1,0 +1,81 @@
+//! What is wrong with a section, as a list.
+
+use super::model::{Ids, Member, Set, lossy};
+use super::{Finding, Problem};
+use crate::Btf;
+
+impl<'a> Ids<'a> {
+    /// Everything wrong with the section, by ascending offset: what [`Ids::resolve`] would refuse, counts and order as
+    /// the kernel needs them, and, with the BTF the IDs refer to, whether each word names the type its symbols say.
+    /// Changes nothing.
+    #[must_use]
+    pub fn check(&self, btf: Option<&Btf>) -> Vec<Finding> {
+        let mut findings = self.broken.clone();
+        for set in &self.sets {
+            self.check_set(set, &mut findings);
+        }
+        if let Some(btf) = btf {
+            self.check_ids(btf, &mut findings);
+        }
+        findings.sort_by_key(|finding| finding.offset);
+        findings
+    }
+
+    fn check_set(&self, set: &Set, findings: &mut Vec<Finding>) {
+        let mut report = |problem, offset: usize| {
+            findings.push(Finding { problem, set: Some(set.label()), symbol: None, offset: offset as u64 });
+        };
+        let count = self.word_at(set.offset);
+        let len = self.data.len() as u64;
+        let end = set.entry(0) as u64 + u64::from(count) * set.kind.stride() as u64;
+        if end > len {
+            report(Problem::CountBeyondSection { end, len }, set.offset);
+        } else if count as usize != set.count {
+            report(Problem::CountMismatch { count, entries: set.count as u64 }, set.offset);
+        }
+        for slot in 1..set.count {
+            let (before, id) = (self.pair(set, slot - 1).0, self.pair(set, slot).0);
+            if id.cast_signed() < before.cast_signed() {
+                report(Problem::Unsorted { before, id }, set.entry(slot));
+            }
+        }
+    }
+
+    fn check_ids(&self, btf: &Btf, findings: &mut Vec<Finding>) {
+        let in_sets = self.sets.iter().flat_map(|set| set.members.iter().map(move |member| (Some(set), member)));
+        let members = in_sets.chain(self.lists.iter().map(|member| (None, member)));
+        let mut zeros = Vec::new();
+        let report = |problem, set: Option<&Set>, member: &Member| {
+            let set = set.map(Set::label);
+            let report = move |sym: &super::Sym| Finding {
+                problem: Problem::clone(&problem),
+                set: set.clone(),
+                symbol: Some(lossy(sym.name)),
+                offset: sym.offset,
+            };
+            member.symbols.iter().map(report).collect::<Vec<_>>()
+        };
+        for (set, member) in members {
+            let id = self.word_at(member.offset);
+            let problem = match btf.get(id) {
+                None if id == 0 => {
+                    zeros.push((set, member));
+                    continue;
+                }
+                None => Problem::IdOutOfRange { id, end: btf.own_ids().end },
+                Some(ty) if ty.kind != member.kind => Problem::OtherKind { id, kind: ty.kind },
+                Some(ty) => match btf.name(&ty) {
+                    Some(name) if name == member.name => continue,
+                    name => Problem::StaleSymbol { id, name: lossy(name.unwrap_or_default()) },
+                },
+            };
+            findings.extend(report(problem, set, member));
+        }
+        let names: Vec<_> = zeros.iter().map(|(_, member)| member.wanted()).collect();
+        let found = if names.is_empty() { Vec::new() } else { btf.find_all(&names) };
+        for ((set, member), ids) in zeros.into_iter().zip(found) {
+            let problem = ids.first().map_or(Problem::NotInBtf, |&id| Problem::Unresolved { id });
+            findings.extend(report(problem, set, member));
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Resolving and sorting: new bytes for the section, and the symbols that move with their entries.
+
+use super::model::{Ids, Member, Set, SetKind, lossy};
+use super::place::{Old, Place};
+use crate::{Btf, Error, Kind};
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, HashMap};
+use std::fmt;
+
+/// What the caller knows about the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
+    /// The BTF that the IDs now in the section refer to: the file's own, before it is replaced.
+    pub old: Option<&'a Btf<'a>>,
+    /// Whether symbols may be taken to be at their entries where nothing proves it.
+    pub trust_symbols: bool,
+    /// Offsets in the section that relocations point to other than through a symbol of their own: section symbol plus
+    /// addend, or a symbol and an addend that is not 0. Entries there cannot move.
+    pub pinned: &'a [u64],
+}
+
+/// A symbol that moved with its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Move {
+    /// Its index in the symbol table.
+    pub symbol: u32,
+    /// Its new byte offset from the start of the section.
+    pub offset: u64,
+}
+
+/// What the kernel's build warns of; the text is that of its `resolve_btfids`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Warning {
+    /// Several types have a wanted kind and name; the first is used.
+    MultipleIds {
+        /// The kind.
+        kind: Kind,
+        /// The name.
+        name: String,
+        /// The ID that is used.
+        used: u32,
+        /// The ID of another one.
+        other: u32,
+    },
+    /// No type has a wanted kind and name; the IDs are 0.
+    Unresolved {
+        /// The kind.
+        kind: Kind,
+        /// The name.
+        name: String,
+    },
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Warning::MultipleIds { name, used, other, .. } => {
+                write!(f, "WARN: multiple IDs found for '{name}': {used}, {other} - using {used}")
+            }
+            Warning::Unresolved { name, .. } => write!(f, "WARN: resolve_btfids: unresolved symbol {name}"),
+        }
+    }
+}
+
+/// The section after resolving or sorting.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// The section's new bytes, as many as before.
+    pub data: Vec<u8>,
+    /// Symbols whose offset changes, by ascending index.
+    pub moves: Vec<Move>,
+    /// In the order in which the kernel's tool gives them.
+    pub warnings: Vec<Warning>,
+    /// How many symbols were found away from their entries and put back, by [`Options::old`].
+    pub realigned: usize,
+    /// Names of sets whose symbols could not be proven to be at their entries ([`Ids::sort`] only: it moves what is at
+    /// an entry with it, right or wrong).
+    pub unproven: Vec<String>,
+}
+
+/// The ID of each wanted type.
+type Resolved<'a> = HashMap<(Kind, &'a [u8]), u32>;
+
+struct Entry {
+    id: u32,
+    flags: u32,
+    /// Index in the set's members.
+    member: Option<usize>,
+    key: Option<u32>,
+    slot: usize,
+}
+
+impl<'a> Ids<'a> {
+    /// Writes the ID each symbol's type has in `btf`, and the counts; sorts the sets. Idempotent, and independent of
+    /// the BTF the section was resolved against before.
+    ///
+    /// # Errors
+    /// When symbols and section contradict each other, when a set's symbols may be stale and nothing proves where they
+    /// belong, or when an entry would have to move under a relocation.
+    pub fn resolve(&self, btf: &Btf, options: &Options<'a>) -> Result<Outcome, Error> {
+        self.sound()?;
+        let mut outcome = Outcome { data: self.data.to_vec(), ..Outcome::default() };
+        let resolved = self.look_up(btf, &mut outcome.warnings);
+        let id_of = |member: &Member| resolved.get(&member.wanted()).copied().unwrap_or_default();
+        for member in &self.lists {
+            self.put(&mut outcome.data, member.offset, id_of(member));
+        }
+        let old = options.old.map(|old| Old::new(self, old));
+        for set in &self.sets {
+            // Fits: st_size is at most the length of the section, whose offsets the BTF's u32 IDs count.
+            self.put(&mut outcome.data, set.offset, u32::try_from(set.count).unwrap_or(u32::MAX));
+            let place = self.place(set, old.as_ref());
+            if place == Place::Unproven && !options.trust_symbols && !self.needs_no_proof(set) {
+                let (set, offset) = (set.label(), set.offset as u64);
+                return Err(Error::UnprovenSymbols { set, offset, had_btf: options.old.is_some() });
+            }
+            self.rearrange(set, &place, Some(&id_of), options.pinned, &mut outcome)?;
+        }
+        outcome.moves.sort_unstable();
+        Ok(outcome)
+    }
+
+    /// Sorts the sets by the IDs that are there; changes no ID and no count. Symbols which [`Options::old`] shows to be
+    /// away from their entries are put back. Idempotent.
+    ///
+    /// # Errors
+    /// When symbols and section contradict each other, or when an entry would have to move under a relocation.
+    pub fn sort(&self, options: &Options<'a>) -> Result<Outcome, Error> {
+        self.sound()?;
+        let mut outcome = Outcome { data: self.data.to_vec(), ..Outcome::default() };
+        let old = options.old.map(|old| Old::new(self, old));
+        for set in &self.sets {
+            let place = self.place(set, old.as_ref());
+            if place == Place::Unproven && !options.trust_symbols && !self.needs_no_proof(set) {
+                outcome.unproven.push(set.label());
+            }
+            self.rearrange(set, &place, None, options.pinned, &mut outcome)?;
+        }
+        outcome.moves.sort_unstable();
+        Ok(outcome)
+    }
+
+    fn look_up(&self, btf: &Btf, warnings: &mut Vec<Warning>) -> Resolved<'a> {
+        let members = || self.sets.iter().flat_map(|set| &set.members).chain(&self.lists);
+        // The kernel's tool has a tree per kind, walks it from the greatest name down, and the kinds in this order.
+        let wanted: BTreeSet<_> = members().map(|member| (member.kind, Reverse(member.name))).collect();
+        let wanted: Vec<_> = wanted.into_iter().map(|(kind, Reverse(name))| (kind, name)).collect();
+        let found = btf.find_all(&wanted);
+        let of_kind = |kind| wanted.iter().zip(&found).filter(move |((k, _), _)| *k == kind);
+        // It stops to look for a kind when it has found as many names as the kind has symbols.
+        let stops_at = |kind: Kind| {
+            let symbols: usize = members().filter(|m| m.kind == kind).map(|m| m.symbols.len()).sum();
+            let firsts: Vec<u32> = of_kind(kind).filter_map(|(_, ids)| ids.first().copied()).collect();
+            if firsts.len() == symbols { firsts.into_iter().max() } else { None }.unwrap_or(u32::MAX)
+        };
+        let stops: HashMap<Kind, u32> = wanted
+            .iter()
+            .map(|&(kind, _)| kind)
+            .collect::<BTreeSet<_>>()
+            .into_iter()
+            .map(|kind| (kind, stops_at(kind)))
+            .collect();
+        let mut multiple = Vec::new();
+        for (&(kind, name), ids) in wanted.iter().zip(&found) {
+            if let [used, others @ ..] = &ids[..] {
+                let seen = others.iter().filter(|&other| stops.get(&kind).is_some_and(|stop| other < stop));
+                multiple.extend(seen.map(|&other| (other, kind, name, *used)));
+            }
+        }
+        multiple.sort_unstable();
+        let multiple = multiple.into_iter().map(|(other, kind, name, used)| Warning::MultipleIds {
+            kind,
+            name: lossy(name),
+            used,
+            other,
+        });
+        warnings.extend(multiple);
+        let unresolved = wanted.iter().zip(&found).filter(|(_, ids)| ids.is_empty());
+        warnings.extend(unresolved.map(|(&(kind, name), _)| Warning::Unresolved { kind, name: lossy(name) }));
+        wanted.into_iter().zip(found).filter_map(|(name, ids)| Some((name, *ids.first()?))).collect()
+    }
+
+    /// Gives the members of a set new IDs, if there are any, sorts the entries, and moves symbols with them.
+    fn rearrange(
+        &self,
+        set: &Set<'a>,
+        place: &Place,
+        id_of: Option<&dyn Fn(&Member<'a>) -> u32>,
+        pinned: &[u64],
+        outcome: &mut Outcome,
+    ) -> Result<(), Error> {
+        let mut entries: Vec<Entry> = (0..set.count)
+            .map(|slot| {
+                let (id, flags) = self.pair(set, slot);
+                Entry { id, flags, member: None, key: None, slot }
+            })
+            .collect();
+        for (i, member) in set.members.iter().enumerate() {
+            let now = set.slot(member);
+            let slot = if let Place::Realign(slots) = place { slots.get(i).copied().unwrap_or(now) } else { now };
+            outcome.realigned += if slot == now { 0 } else { member.symbols.len() };
+            if let Some(entry) = entries.get_mut(slot) {
+                (entry.member, entry.key) = (Some(i), member.key());
+                entry.id = id_of.map_or(entry.id, |id_of| id_of(member));
+            }
+        }
+        // The kernel compares IDs as signed ints.
+        entries.sort_by_key(|entry| (entry.id.cast_signed(), entry.key, entry.slot));
+        if entries.iter().enumerate().any(|(slot, entry)| slot != entry.slot) {
+            let body = set.entry(0) as u64..set.end() as u64;
+            if let Some(&target) = pinned.iter().find(|target| body.contains(target)) {
+                return Err(Error::PinnedSet { set: set.label(), offset: set.offset as u64, target });
+            }
+        }
+        for (slot, entry) in entries.iter().enumerate() {
+            let at = set.entry(slot);
+            self.put(&mut outcome.data, at, entry.id);
+            if set.kind == SetKind::Set8 {
+                self.put(&mut outcome.data, at + 4, entry.flags);
+            }
+            if let Some(member) = entry.member.and_then(|i| set.members.get(i)).filter(|member| member.offset != at) {
+                outcome.moves.extend(member.symbols.iter().map(|sym| Move { symbol: sym.index, offset: at as u64 }));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes a word at an offset that is known to lie in the section.
+    fn put(&self, data: &mut [u8], offset: usize, word: u32) {
+        let written = self.endian.put_u32(data, offset, word);
+        debug_assert!(written.is_some(), "{offset:#x} was checked against the section");
+    }
+}
