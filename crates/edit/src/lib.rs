@@ -1,1 +1,38 @@
-//! What was asked of an ELF file, turned into a Patch: resolve, layout, lower. Pure functions of bytes.
+//! What was asked of an ELF file, turned into a [`Patch`]: pure functions of bytes, no file is touched here.
+//!
+//! ```text
+//!   Image + Edits ── resolve ──> slots ── names, refs ──> rewritten tables ── layout ──> offsets ── lower ──> Patch
+//!                    what stays,            new indices               what moves, and        byte ranges that
+//!                    goes, comes            wherever they are stored  where to               cover the output
+//! ```
+//! The laws that the result keeps are the project's (README): an edit made twice is the edit made once (L1), whatever
+//! was set before (L2); removing what was added gives the file back (L3); nothing else changes (L4).
+//!
+//! # How the layout makes the laws hold
+//! The file is read as a *fixed zone*, up to the last byte that a segment or a header table at the front owns, and
+//! behind it a sequence of *chunks*: section contents, the section header table, runs of bytes that nobody owns, the
+//! end of the file. The fixed zone never moves. In the sequence a chunk keeps its *gap class* towards the chunk before
+//! it: packed to its alignment, packed plus whole multiples, or misaligned by rank (see `gap.rs`). Classes do not
+//! depend on where the predecessor ends, so growing a chunk and shrinking it again gives every follower its old offset
+//! back, whoever laid the file out.
+
+mod edit;
+mod error;
+mod flags;
+mod gap;
+mod layout;
+mod lower;
+mod names;
+mod refs;
+mod renumber;
+mod resolve;
+mod segments;
+mod select;
+
+pub use edit::{Content, Edits, Rename, SymbolValue, Target, default_alignment};
+pub use elfgraft_patch::Patch;
+pub use error::EditError;
+pub use flags::FlagSet;
+pub use lower::{Plan, plan};
+pub use resolve::Decision;
+pub use select::{Pattern, Patterns};

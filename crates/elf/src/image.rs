@@ -64,6 +64,7 @@ pub struct Image<'a> {
     pub segments: Vec<ProgramHeader>,
     /// An appended module signature.
     pub trailer: Option<Trailer>,
+    file: &'a [u8],
     data: &'a [u8],
     names: &'a [u8],
 }
@@ -92,11 +93,12 @@ impl<'a> Image<'a> {
             Some(end) => file.get(..end).unwrap_or(file),
             None => file,
         };
-        match ident.get(4) {
-            Some(1) => Self::parse_class::<elf::FileHeader32<Endianness>>(data, endian, false, trailer),
-            Some(2) => Self::parse_class::<elf::FileHeader64<Endianness>>(data, endian, true, trailer),
-            _ => Err(ElfError::NotElf { why: "EI_CLASS is neither ELFCLASS32 nor ELFCLASS64" }),
-        }
+        let image = match ident.get(4) {
+            Some(1) => Self::parse_class::<elf::FileHeader32<Endianness>>(data, endian, false, trailer)?,
+            Some(2) => Self::parse_class::<elf::FileHeader64<Endianness>>(data, endian, true, trailer)?,
+            _ => return Err(ElfError::NotElf { why: "EI_CLASS is neither ELFCLASS32 nor ELFCLASS64" }),
+        };
+        Ok(Image { file, ..image })
     }
 
     fn parse_class<Elf>(
@@ -119,6 +121,7 @@ impl<'a> Image<'a> {
             sections: Vec::new(),
             segments: Vec::new(),
             trailer,
+            file: data,
             data,
             names: &[],
         };
@@ -173,12 +176,17 @@ impl<'a> Image<'a> {
                 limit: image.sections.len() as u64,
             })?;
             image.names = image.bytes(
-                &format!("section header string table {}", image.shstrndx),
+                || format!("section header string table [{shstrndx}]"),
                 names.sh_offset,
                 names.file_size(),
             )?;
         }
         Ok(image)
+    }
+
+    /// All bytes of the file, an appended signature included.
+    pub fn file(&self) -> &'a [u8] {
+        self.file
     }
 
     /// The bytes of the ELF file, without an appended signature.

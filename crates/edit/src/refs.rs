@@ -1,0 +1,113 @@
+//! Who refers to whom: the one list of every place where a section index is stored, and what a removal means for it.
+//!
+//! | place | what it holds |
+//! |---|---|
+//! | `e_shstrndx`, `sh_link` of section 0 | section header string table |
+//! | `sh_link` | string table, symbol table, or with `SHF_LINK_ORDER` the section to follow |
+//! | `sh_info` of `SHT_REL`, `SHT_RELA`, or with `SHF_INFO_LINK` | the section relocated |
+//! | `st_shndx`, `SHT_SYMTAB_SHNDX` | where a symbol is defined |
+//! | `SHT_GROUP` contents | members |
+//!
+//! gABI, "Section header", "Section groups", "Symbol table".
+
+use elfgraft_elf::consts::*;
+use elfgraft_elf::encode::read_word;
+use elfgraft_elf::{Image, SectionHeader, SectionIndex};
+
+use crate::error::EditError;
+use crate::resolve::NOT_SELECTED;
+
+/// Whether `--only-section` leaves this section without being asked: the tables that ELF itself needs.
+pub(crate) fn is_structural(image: &Image, index: SectionIndex, header: &SectionHeader) -> bool {
+    let serves_symbols = |h: &SectionHeader| h.sh_type == SHT_SYMTAB && h.sh_link == index.0;
+    index == image.shstrndx
+        || matches!(header.sh_type, SHT_SYMTAB | SHT_SYMTAB_SHNDX)
+        || (header.sh_type == SHT_STRTAB && image.sections.iter().any(serves_symbols))
+}
+
+/// Section indices listed in a group, in order.
+///
+/// # Errors
+/// If the group is no list of words, or lists a section that does not exist.
+pub(crate) fn group_members(image: &Image, group: SectionIndex) -> Result<Vec<SectionIndex>, EditError> {
+    let bytes = image.contents(group)?;
+    let broken = |what: String| EditError::Refused { why: format!("section group {}: {what}", image.describe(group)) };
+    if bytes.len() < 4 || bytes.len() % 4 != 0 {
+        return Err(broken(format!("{} bytes are no list of words", bytes.len())));
+    }
+    let members = (4..bytes.len()).step_by(4).filter_map(|at| read_word(image.format, bytes, at));
+    members
+        .map(|member| match image.sections.get(member as usize) {
+            Some(_) if member != 0 => Ok(SectionIndex(member)),
+            _ => Err(broken(format!("member {member} is no section"))),
+        })
+        .collect()
+}
+
+/// What goes along with what goes: relocation sections of removed sections, groups whose last member went, the
+/// `SHT_SYMTAB_SHNDX` of a removed symbol table. What was kept by name stays, and is then found to be in need.
+pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static str>]) -> Result<(), EditError> {
+    let target_of = |header: &SectionHeader| {
+        // Dynamic relocation sections of executables serve the loader, whatever their sh_info says.
+        let dynamic = header.is_alloc() && image.format.e_type != ET_REL;
+        (header.is_reloc() && header.sh_info != 0 && !dynamic).then_some(header.sh_info as usize)
+    };
+    for (index, header) in image.indexed() {
+        let Some(&target_gone) = target_of(header).and_then(|t| gone.get(t)) else { continue };
+        let at = index.get();
+        if target_gone.is_some() && !kept[at] && gone[at].is_none() {
+            gone[at] = Some("its target goes");
+        } else if target_gone.is_none() && gone[at] == Some(NOT_SELECTED) {
+            gone[at] = None;
+        }
+    }
+    for (index, header) in image.indexed() {
+        let at = index.get();
+        if header.sh_type == SHT_GROUP && gone[at].is_none() && !kept[at] && gone.iter().any(Option::is_some) {
+            let members = group_members(image, index)?;
+            if !members.is_empty() && members.iter().all(|m| gone[m.get()].is_some()) {
+                gone[at] = Some("its last member goes");
+            }
+        }
+        let link_gone = gone.get(header.sh_link as usize).copied().flatten().is_some();
+        if header.sh_type == SHT_SYMTAB_SHNDX && link_gone && !kept[at] {
+            gone[at] = Some("its symbol table goes");
+        }
+    }
+    Ok(())
+}
+
+/// Refuses a removal that leaves somebody with a link to nothing, naming the referrer.
+pub(crate) fn check_links(image: &Image, alive: &[bool]) -> Result<(), EditError> {
+    if alive.iter().all(|&a| a) {
+        return Ok(());
+    }
+    let dead = |index: u32| alive.get(index as usize) == Some(&false);
+    let refuse = |what: u32, by: SectionIndex, role: &str| {
+        Err(EditError::StillNeeded {
+            what: format!("section {}", image.describe(SectionIndex(what))),
+            by: format!("section {} needs it as its {role}", image.describe(by)),
+        })
+    };
+    if dead(image.shstrndx.0) {
+        return Err(EditError::StillNeeded {
+            what: format!("section {}", image.describe(image.shstrndx)),
+            by: "it holds the names of all sections".into(),
+        });
+    }
+    for (index, header) in image.indexed().filter(|(i, _)| !dead(i.0)) {
+        if dead(header.sh_link) {
+            let role = match header.sh_type {
+                SHT_SYMTAB | SHT_DYNSYM => "string table",
+                SHT_REL | SHT_RELA | SHT_GROUP | SHT_SYMTAB_SHNDX | SHT_HASH => "symbol table",
+                _ if header.sh_flags & SHF_LINK_ORDER != 0 => "link order",
+                _ => "sh_link",
+            };
+            return refuse(header.sh_link, index, role);
+        }
+        if header.info_is_section() && dead(header.sh_info) {
+            return refuse(header.sh_info, index, "target");
+        }
+    }
+    Ok(())
+}

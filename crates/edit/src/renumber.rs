@@ -1,0 +1,442 @@
+//! New section and symbol indices, written wherever the old ones are stored.
+//!
+//! Nothing is touched that need not be: without a removal before it no index changes, and then nothing is even read.
+//! A section that holds symbol indices in a form elfgraft does not know is refused by name when they would change.
+
+use elfgraft_elf::consts::*;
+use elfgraft_elf::encode::{addr, half, read_word, word};
+use elfgraft_elf::{Endianness, Image, SectionHeader, SectionIndex, SymbolSection};
+use elfgraft_patch::Op;
+
+use crate::edit::Edits;
+use crate::error::EditError;
+use crate::refs::group_members;
+use crate::resolve::{Contents, Decision, Slot};
+
+/// A small change inside contents that are kept otherwise.
+#[derive(Debug)]
+pub(crate) struct Overlay {
+    /// Index into the slots.
+    pub slot: usize,
+    /// Bytes from the beginning of the section.
+    pub offset: u64,
+    pub bytes: Vec<u8>,
+}
+
+/// Old index -> what became of it.
+struct Map {
+    /// Index in the result, by old index; 0 for what is not there any more.
+    new: Vec<u32>,
+    /// Whether symbols defined there go: the section is gone, or only its index lives on.
+    gone: Vec<bool>,
+}
+
+impl Map {
+    fn of(image: &Image, slots: &[Slot]) -> Map {
+        let mut map = Map { new: vec![0; image.sections.len()], gone: vec![true; image.sections.len()] };
+        for (index, slot) in (0u32..).zip(slots) {
+            if let Some(from) = slot.from {
+                map.new[from.get()] = index;
+                map.gone[from.get()] = slot.fresh;
+            }
+        }
+        map
+    }
+
+    fn changes(&self) -> bool {
+        self.gone.iter().any(|&g| g) || (0u32..).zip(&self.new).any(|(old, &new)| old != new)
+    }
+
+    /// The new index of a section that stays; an index that never was one stays what it is.
+    fn section(&self, old: u32) -> u32 {
+        self.new.get(old as usize).copied().unwrap_or(old)
+    }
+
+    fn is_gone(&self, old: u32) -> bool {
+        self.gone.get(old as usize).copied().unwrap_or(false)
+    }
+}
+
+/// Rewrites every stored index, and gives symbols their new values.
+pub(crate) fn apply(
+    image: &Image,
+    edits: &Edits,
+    slots: &mut [Slot],
+    decisions: &mut Vec<Decision>,
+) -> Result<Vec<Overlay>, EditError> {
+    let mut overlays = Vec::new();
+    let map = Map::of(image, slots);
+    if map.changes() {
+        links(slots, &map);
+        groups(image, slots, &map)?;
+    } else if edits.values.is_empty() {
+        return Ok(overlays);
+    }
+    for at in 1..slots.len() {
+        let Some(index) = slots[at].from.filter(|_| matches!(slots[at].header.sh_type, SHT_SYMTAB | SHT_DYNSYM)) else {
+            continue;
+        };
+        if map.changes() {
+            symbols(image, edits, slots, at, index, &map, decisions)?;
+        }
+        values(image, edits, slots, at, index, &mut overlays, decisions)?;
+    }
+    Ok(overlays)
+}
+
+fn links(slots: &mut [Slot], map: &Map) {
+    for slot in slots.iter_mut().skip(1).filter(|s| s.from.is_some() && !s.fresh) {
+        slot.header.sh_link = map.section(slot.header.sh_link);
+        if slot.header.info_is_section() {
+            slot.header.sh_info = map.section(slot.header.sh_info);
+        }
+    }
+}
+
+/// Member lists of groups that stay; `SHF_GROUP` of members whose group goes.
+fn groups(image: &Image, slots: &mut [Slot], map: &Map) -> Result<(), EditError> {
+    let mut orphans = vec![false; image.sections.len()];
+    for (index, _) in image.indexed().filter(|(i, h)| h.sh_type == SHT_GROUP && map.is_gone(i.0)) {
+        // A broken group may always be removed.
+        for member in group_members(image, index).unwrap_or_default() {
+            orphans[member.get()] = true;
+        }
+    }
+    for slot in slots.iter_mut().filter(|s| !s.fresh) {
+        let Some(index) = slot.from else { continue };
+        if orphans[index.get()] {
+            slot.header.sh_flags &= !SHF_GROUP;
+        }
+        if slot.header.sh_type != SHT_GROUP {
+            continue;
+        }
+        let members = group_members(image, index)?;
+        if members.iter().all(|m| !map.is_gone(m.0) && map.section(m.0) == m.0) {
+            continue;
+        }
+        let mut bytes = image.contents(index)?.get(..4).unwrap_or_default().to_vec();
+        for member in members.iter().filter(|m| !map.is_gone(m.0)) {
+            bytes.extend(word(image.format, map.section(member.0)));
+        }
+        replace(image, slot, index, bytes)?;
+    }
+    Ok(())
+}
+
+/// Gives a table new contents, unless the caller wanted to give it others.
+fn replace(image: &Image, slot: &mut Slot, index: SectionIndex, bytes: Vec<u8>) -> Result<(), EditError> {
+    if !matches!(slot.contents, Contents::Kept) {
+        let section = image.describe(index);
+        return Err(EditError::Refused {
+            why: format!("section {section}: its contents are given, but they hold indices that this edit changes"),
+        });
+    }
+    slot.contents = Contents::New(vec![Op::Write(bytes.into())]);
+    Ok(())
+}
+
+/// One symbol table: symbols of removed sections go, `st_shndx` of the others follows its section.
+fn symbols(
+    image: &Image,
+    edits: &Edits,
+    slots: &mut [Slot],
+    at: usize,
+    index: SectionIndex,
+    map: &Map,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    let table = image.symbol_table(index)?;
+    let refuse = |why: String| Err(EditError::Refused { why });
+    let signatures: Vec<u32> = slots
+        .iter()
+        .filter(|s| s.header.sh_type == SHT_GROUP && s.header.sh_link as usize == at && !s.fresh && s.from.is_some())
+        .map(|s| s.header.sh_info)
+        .collect();
+    let mut bytes: Option<Vec<u8>> = None;
+    let mut extended: Option<Vec<u8>> = None;
+    let mut dropped: Vec<u32> = Vec::new();
+    for symbol in table.iter().skip(1) {
+        let (number, symbol) = symbol?;
+        let SymbolSection::Index(section) = symbol.section else { continue };
+        if map.is_gone(section.0) {
+            if !signatures.contains(&number) {
+                dropped.push(number);
+                continue;
+            }
+            // The group lives, so its signature does; what it was defined in does not (KNOWN-BUGS D9).
+            let bytes = bytes.get_or_insert_with(|| table.bytes().to_vec());
+            put(bytes, table.shndx_offset(number), &half(image.format, SHN_UNDEF));
+            for field in [table.value_offset(number), table.size_offset(number)] {
+                put(bytes, field, &addr(image.format, 0).unwrap_or_default());
+            }
+            continue;
+        }
+        let new = map.section(section.0);
+        if new == section.0 {
+            continue;
+        }
+        if symbol.st_shndx == SHN_XINDEX {
+            let extended = extended.get_or_insert_with(|| table.extended().to_vec());
+            put(extended, u64::from(number) * 4, &word(image.format, new));
+        } else {
+            // Indices only ever become smaller, so what fitted st_shndx still does.
+            let new = half(image.format, u16::try_from(new).unwrap_or(SHN_XINDEX));
+            put(bytes.get_or_insert_with(|| table.bytes().to_vec()), table.shndx_offset(number), &new);
+        }
+    }
+    if !dropped.is_empty() {
+        if image.header(index)?.sh_type == SHT_DYNSYM {
+            let symbol = table.get(dropped[0]).map(|s| table.name(&s).unwrap_or_default()).unwrap_or_default();
+            return refuse(format!(
+                "dynamic symbol '{}' [{}] is defined in a section to be removed",
+                symbol.escape_ascii(),
+                dropped[0]
+            ));
+        }
+        let new_of = new_numbers(table.len(), &dropped);
+        referrers(image, slots, at, index, &new_of)?;
+        let size = usize::try_from(image.format.symbol_size()).unwrap_or(24);
+        bytes = Some(compact(bytes.as_deref().unwrap_or(table.bytes()), size, &new_of));
+        if table.xindex.is_some() {
+            extended = Some(compact(extended.as_deref().unwrap_or(table.extended()), 4, &new_of));
+        }
+        let slot = &mut slots[at];
+        let locals = dropped.partition_point(|&d| d < slot.header.sh_info);
+        slot.header.sh_info -= u32::try_from(locals).unwrap_or_default();
+        decisions.push(Decision::Symbols {
+            table: image.describe(index),
+            dropped: u32::try_from(dropped.len()).unwrap_or(u32::MAX),
+        });
+        if !edits.values.is_empty() {
+            return refuse("symbol values and removed symbols cannot be changed in one call".into());
+        }
+    }
+    if let Some(bytes) = bytes {
+        replace(image, &mut slots[at], index, bytes)?;
+    }
+    if let (Some(bytes), Some(xindex)) = (extended, table.xindex)
+        && let Some(slot) = slots.iter_mut().find(|s| s.from == Some(xindex))
+    {
+        replace(image, slot, xindex, bytes)?;
+    }
+    Ok(())
+}
+
+/// New number of every symbol; `None` for those that go.
+fn new_numbers(len: u32, dropped: &[u32]) -> Vec<Option<u32>> {
+    let mut gone = dropped.iter().copied().peekable();
+    let mut next = 0;
+    (0..len)
+        .map(|old| {
+            if gone.next_if_eq(&old).is_some() {
+                return None;
+            }
+            next += 1;
+            Some(next - 1)
+        })
+        .collect()
+}
+
+fn compact(bytes: &[u8], size: usize, new_of: &[Option<u32>]) -> Vec<u8> {
+    let kept = bytes.chunks(size).zip(new_of).filter(|(_, new)| new.is_some());
+    kept.flat_map(|(record, _)| record.iter().copied()).collect()
+}
+
+/// Everything that names symbols of a table by number.
+fn referrers(
+    image: &Image,
+    slots: &mut [Slot],
+    table_slot: usize,
+    table: SectionIndex,
+    new_of: &[Option<u32>],
+) -> Result<(), EditError> {
+    let names_table = |s: &Slot| s.from.is_some() && !s.fresh && s.header.sh_link as usize == table_slot;
+    for slot in slots.iter_mut().filter(|s| names_table(s)) {
+        let Some(index) = slot.from else { continue };
+        match slot.header.sh_type {
+            SHT_REL | SHT_RELA => {
+                if let Some(bytes) = relocations(image, index, &slot.header, table, new_of)? {
+                    replace(image, slot, index, bytes)?;
+                }
+            }
+            SHT_GROUP => slot.header.sh_info = lookup(new_of, slot.header.sh_info).unwrap_or(slot.header.sh_info),
+            SHT_SYMTAB_SHNDX => {} // goes with its table
+            SHT_LLVM_ADDRSIG => {
+                let bytes = address_significance(image.contents(index)?, new_of).ok_or_else(|| EditError::Refused {
+                    why: format!("section {} is no list of symbols", image.describe(index)),
+                })?;
+                replace(image, slot, index, bytes)?;
+            }
+            SHT_LLVM_CALL_GRAPH_PROFILE => {} // its relocations hold the symbols
+            other => {
+                return Err(EditError::Refused {
+                    why: format!(
+                        "section {} of type {other:#x} may hold symbol numbers, which this edit changes",
+                        image.describe(index)
+                    ),
+                });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Weights for the linker; since LLVM 13 the symbols are in a relocation section beside it.
+const SHT_LLVM_CALL_GRAPH_PROFILE: u32 = 0x6fff_4c09;
+
+fn lookup(new_of: &[Option<u32>], old: u32) -> Option<u32> {
+    new_of.get(old as usize).copied().flatten()
+}
+
+/// Relocations with renumbered symbols; `None` if all numbers stay.
+fn relocations(
+    image: &Image,
+    index: SectionIndex,
+    header: &SectionHeader,
+    table: SectionIndex,
+    new_of: &[Option<u32>],
+) -> Result<Option<Vec<u8>>, EditError> {
+    let format = image.format;
+    let bytes = image.contents(index)?;
+    let addr_size: usize = if format.is_64 { 8 } else { 4 };
+    let size = addr_size * if header.sh_type == SHT_RELA { 3 } else { 2 };
+    if bytes.len() % size != 0 {
+        let why = format!("section {}: {} bytes are no list of relocations", image.describe(index), bytes.len());
+        return Err(EditError::Refused { why });
+    }
+    // ELF32: the upper 24 bits of r_info. ELF64: its upper 32 bits, but mips64el stores the symbol in the first word.
+    let mips64el = format.is_64 && format.e_machine == EM_MIPS && format.endian == Endianness::Little;
+    let word_at = match (format.is_64, format.endian) {
+        (false, _) => 4,
+        (true, Endianness::Little) if !mips64el => 12,
+        (true, _) => 8,
+    };
+    let mut new_bytes: Option<Vec<u8>> = None;
+    for at in (0..bytes.len()).step_by(size) {
+        let Some(field) = read_word(format, bytes, at + word_at) else { break };
+        let old = if format.is_64 { field } else { field >> 8 };
+        let Some(new) = lookup(new_of, old) else {
+            let symbols = image.symbol_table(table)?;
+            let symbol = symbols.get(old);
+            let name = symbol.map(|s| symbols.name(&s).unwrap_or_default()).unwrap_or_default();
+            let section = match symbol.map(|s| s.section) {
+                Some(SymbolSection::Index(section)) => image.describe(section),
+                _ => "?".into(),
+            };
+            return Err(EditError::StillNeeded {
+                what: format!("section {section}"),
+                by: format!(
+                    "section {}, relocation {}, names symbol '{}' [{old}] in it",
+                    image.describe(index),
+                    at / size,
+                    name.escape_ascii()
+                ),
+            });
+        };
+        if new != old {
+            let field = if format.is_64 { new } else { new << 8 | field & 0xff };
+            let out = new_bytes.get_or_insert_with(|| bytes.to_vec());
+            put(out, (at + word_at) as u64, &word(format, field));
+        }
+    }
+    Ok(new_bytes)
+}
+
+/// `SHT_LLVM_ADDRSIG`: a list of symbol numbers as ULEB128. Symbols that go leave the list.
+fn address_significance(bytes: &[u8], new_of: &[Option<u32>]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let mut rest = bytes.iter();
+    while !rest.as_slice().is_empty() {
+        let (mut value, mut shift) = (0u32, 0);
+        loop {
+            let byte = *rest.next()?;
+            value |= u32::from(byte & 0x7f).checked_shl(shift).filter(|v| v >> shift == u32::from(byte & 0x7f))?;
+            shift += 7;
+            if byte & 0x80 == 0 {
+                break;
+            }
+        }
+        let Some(mut new) = lookup(new_of, value) else { continue };
+        loop {
+            let low = u8::try_from(new & 0x7f).unwrap_or_default();
+            new >>= 7;
+            out.push(if new == 0 { low } else { low | 0x80 });
+            if new == 0 {
+                break;
+            }
+        }
+    }
+    Some(out)
+}
+
+/// New `st_value` fields of one table.
+fn values(
+    image: &Image,
+    edits: &Edits,
+    slots: &mut [Slot],
+    at: usize,
+    index: SectionIndex,
+    overlays: &mut Vec<Overlay>,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    let wanted: Vec<_> = edits.values.iter().filter(|v| v.table == index).collect();
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let table = image.symbol_table(index)?;
+    let mut moved = 0;
+    for value in wanted {
+        let Some(symbol) = table.get(value.symbol) else {
+            let why = format!("symbol table {}: there is no symbol {}", image.describe(index), value.symbol);
+            return Err(EditError::Refused { why });
+        };
+        if symbol.st_value == value.value {
+            continue;
+        }
+        moved += 1;
+        let bytes = addr(image.format, value.value).ok_or_else(|| EditError::TooLarge {
+            what: format!("st_value of symbol {}", value.symbol),
+            value: value.value,
+        })?;
+        let offset = table.value_offset(value.symbol);
+        match &mut slots[at].contents {
+            Contents::Kept => overlays.push(Overlay { slot: at, offset, bytes }),
+            // `symbols` has rewritten the table in place: numbers are still those of the input.
+            Contents::New(parts) => match parts.first_mut() {
+                Some(Op::Write(table)) => put(table.to_mut(), offset, &bytes),
+                _ => return Err(EditError::Refused { why: "the symbol table's contents are given".into() }),
+            },
+        }
+    }
+    if moved != 0 {
+        decisions.push(Decision::Values { table: image.describe(index), moved });
+    }
+    Ok(())
+}
+
+fn put(bytes: &mut [u8], at: u64, new: &[u8]) {
+    let range = usize::try_from(at).ok().and_then(|at| Some(at..at.checked_add(new.len())?));
+    if let Some(place) = range.and_then(|range| bytes.get_mut(range)) {
+        place.copy_from_slice(new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn symbols_that_stay_close_ranks() {
+        assert_eq!(new_numbers(5, &[1, 3]), [Some(0), None, Some(1), None, Some(2)]);
+        assert_eq!(compact(&[0, 0, 1, 1, 2, 2, 3, 3, 4, 4], 2, &new_numbers(5, &[1, 3])), [0, 0, 2, 2, 4, 4]);
+    }
+
+    #[test]
+    fn b24_address_significance_is_renumbered() {
+        let new_of = new_numbers(300, &[5]);
+        assert_eq!(address_significance(&[3, 5, 7], &new_of), Some(vec![3, 6]));
+        assert_eq!(address_significance(&[0x80, 0x02], &new_of), Some(vec![0xff, 0x01]));
+        assert_eq!(address_significance(&[0x80], &new_of), None);
+        assert_eq!(address_significance(&[0xff, 0xff, 0xff, 0xff, 0xff, 0x01], &new_of), None);
+    }
+}

@@ -1,0 +1,476 @@
+//! Edits x Image -> what becomes of every section. No offset is decided here.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use elfgraft_elf::consts::*;
+use elfgraft_elf::{Image, SectionHeader, SectionIndex};
+use elfgraft_patch::Op;
+
+use crate::edit::{Content, Edits, Target, default_alignment};
+use crate::error::EditError;
+use crate::refs;
+use crate::segments;
+use crate::select::Pattern;
+
+/// A place in the section header table of the result.
+#[derive(Debug)]
+pub(crate) struct Slot<'a> {
+    /// The section of the input it continues; `None` for an added one.
+    pub from: Option<SectionIndex>,
+    /// A name to append to the string table; `None` keeps `sh_name`.
+    pub name: Option<Vec<u8>>,
+    /// The header. Offsets, names and links still speak of the input until `lower`.
+    pub header: SectionHeader,
+    /// What the section will hold.
+    pub contents: Contents<'a>,
+    /// Removed and added in one call: it continues the index of `from` and nothing else.
+    pub fresh: bool,
+    /// The contents leave the segment they lie in, for where non-allocated contents are.
+    pub leaves: bool,
+}
+
+/// Contents of a section of the result.
+#[derive(Debug)]
+pub(crate) enum Contents<'a> {
+    /// As they are in the input, if the section has any.
+    Kept,
+    /// These pieces, one behind the other.
+    New(Vec<Op<'a>>),
+}
+
+/// A decision, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+#[allow(missing_docs)] // Each variant says it in Display.
+pub enum Decision {
+    Remove { section: String, why: &'static str },
+    Replace { section: String, old: u64, new: u64 },
+    Add { section: String, size: u64 },
+    Rename { section: String, to: String },
+    Header { section: String, field: &'static str, old: u64, new: u64 },
+    Leaves { section: String },
+    Symbols { table: String, dropped: u32 },
+    Values { table: String, moved: usize },
+    DropSignature { kind: &'static str, size: u64 },
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Decision::Remove { section, why } => write!(f, "remove section {section}: {why}"),
+            Decision::Replace { section, old, new } => write!(f, "replace section {section}: {old} -> {new} bytes"),
+            Decision::Add { section, size } => write!(f, "add section {section}: {size} bytes"),
+            Decision::Rename { section, to } => write!(f, "rename section {section} to '{to}'"),
+            Decision::Header { section, field, old, new } => {
+                write!(f, "section {section}: {field} {old:#x} -> {new:#x}")
+            }
+            Decision::Leaves { section } => write!(f, "section {section} leaves its segment"),
+            Decision::Symbols { table, dropped } => write!(f, "symbol table {table}: {dropped} symbols go"),
+            Decision::Values { table, moved } => write!(f, "symbol table {table}: {moved} symbols get a new st_value"),
+            Decision::DropSignature { kind, size } => write!(f, "drop the appended {kind} ({size} bytes)"),
+        }
+    }
+}
+
+/// The slots of the result, and the decisions that led to them.
+pub(crate) struct Resolution<'a> {
+    pub slots: Vec<Slot<'a>>,
+    pub decisions: Vec<Decision>,
+}
+
+/// Decides what stays, goes and comes. Slot 0 is the null section, if the file has a section header table.
+pub(crate) fn resolve<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Resolution<'a>, EditError> {
+    let mut decisions = Vec::new();
+    let why_gone = removals(image, edits)?;
+    for (index, why) in (0..).map(SectionIndex).zip(&why_gone) {
+        if let Some(why) = *why {
+            decisions.push(Decision::Remove { section: image.describe(index), why });
+        }
+    }
+    let gone: Vec<bool> = why_gone.iter().map(Option::is_some).collect();
+    let mut slots = keep(image, &gone);
+    rename(image, edits, &mut slots, &mut decisions)?;
+    add(image, edits, &gone, &mut slots, &mut decisions)?;
+    update(image, edits, &gone, &mut slots, &mut decisions)?;
+    headers(image, edits, &mut slots, &mut decisions)?;
+    let survivors: Vec<bool> = {
+        let mut alive = vec![false; image.sections.len()];
+        slots.iter().filter_map(|s| s.from).for_each(|i| alive[i.get()] = true);
+        alive
+    };
+    refs::check_links(image, &survivors)?;
+    Ok(Resolution { slots, decisions })
+}
+
+/// Why each section goes; `None` for those that stay. Keeping beats removing.
+fn removals(image: &Image, edits: &Edits) -> Result<Vec<Option<&'static str>>, EditError> {
+    let mut gone = vec![None; image.sections.len()];
+    if edits.remove.is_empty() && edits.only.is_empty() {
+        return Ok(gone);
+    }
+    let mut kept = vec![false; image.sections.len()];
+    for (index, header) in image.indexed() {
+        let (name, at) = (image.name(index)?, index.get());
+        kept[at] = edits.keep.selects(name) || edits.remove.excludes(name) || edits.only.excludes(name);
+        let selected = edits.only.is_empty() || edits.only.selects(name) || refs::is_structural(image, index, header);
+        gone[at] = if kept[at] {
+            None
+        } else if edits.remove.selects(name) {
+            Some("asked for")
+        } else {
+            (!selected).then_some(NOT_SELECTED)
+        };
+    }
+    for pattern in edits.only.iter().filter(|p| p.is_literal() && !p.is_negative()) {
+        if !image.indexed().any(|(i, _)| image.name(i).is_ok_and(|n| pattern.matches(n))) {
+            return Err(missing("--only-section", pattern.text()));
+        }
+    }
+    refs::cascade(image, &kept, &mut gone)?;
+    Ok(gone)
+}
+
+/// Why a section goes that `--only-section` does not select. Its relocations belong to it and are judged with it.
+pub(crate) const NOT_SELECTED: &str = "not selected";
+
+fn keep<'a>(image: &Image<'a>, gone: &[bool]) -> Vec<Slot<'a>> {
+    let all = (0u32..).map(SectionIndex).zip(&image.sections);
+    all.filter(|(index, _)| !gone[index.get()])
+        .map(|(index, header)| Slot {
+            from: Some(index),
+            name: None,
+            header: header.clone(),
+            contents: Contents::Kept,
+            fresh: false,
+            leaves: false,
+        })
+        .collect()
+}
+
+fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<Decision>) -> Result<(), EditError> {
+    for slot in slots.iter_mut().skip(1) {
+        let Some(index) = slot.from else { continue };
+        let name = image.name(index)?;
+        let mut to = None;
+        if let Some(rename) = edits.rename.iter().rev().find(|r| r.from == name) {
+            to = Some(rename.to.clone());
+            if let Some(flags) = rename.flags {
+                set_flags(image, slot, flags);
+            }
+        } else if slot.header.is_reloc() {
+            // `.rela.A` of a renamed A goes with it, as with both peers.
+            let target = image.name(SectionIndex(slot.header.sh_info)).unwrap_or_default();
+            if let Some(rename) = edits.rename.iter().rev().find(|r| r.from == target && !target.is_empty()) {
+                to = name.strip_suffix(target).map(|prefix| [prefix, &rename.to].concat());
+            }
+        }
+        if let Some(to) = to.filter(|to| to != name) {
+            decisions.push(Decision::Rename { section: image.describe(index), to: printable(&to) });
+            slot.name = Some(to);
+        }
+    }
+    Ok(())
+}
+
+/// Additions, in the order of their names: so the result does not depend on the order of the options.
+fn add<'a>(
+    image: &Image<'a>,
+    edits: &Edits<'a>,
+    gone: &[bool],
+    slots: &mut Vec<Slot<'a>>,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    let mut new: Vec<(&Content<'a>, bool)> = edits.add.iter().map(|c| (c, false)).collect();
+    new.extend(edits.set.iter().map(|c| (c, true)));
+    new.sort_by(|a, b| a.0.section.cmp(&b.0.section));
+    if let Some(twice) = new.windows(2).find(|w| w[0].0.section == w[1].0.section) {
+        return Err(EditError::Refused {
+            why: format!("section '{}' is to be added twice", printable(&twice[0].0.section)),
+        });
+    }
+    if !new.is_empty() && image.sections.is_empty() {
+        return Err(EditError::Refused {
+            why: "the file has no section header table; a section cannot be added".into(),
+        });
+    }
+    for (content, replaces) in new {
+        let name = &content.section;
+        if name.is_empty() || name.contains(&0) {
+            return Err(EditError::Refused { why: format!("'{}' cannot be a section's name", printable(name)) });
+        }
+        let size = content.bytes.len() as u64;
+        let present: Vec<usize> = slots
+            .iter()
+            .enumerate()
+            .skip(1)
+            .filter(|(_, s)| current_name(image, s).is_ok_and(|n| *n == **name))
+            .map(|(at, _)| at)
+            .collect();
+        match (present.as_slice(), replaces) {
+            ([], _) => {
+                let removed = image.named(name).into_iter().find(|i| gone[i.get()]);
+                match removed {
+                    // Removed and added in one call: replaced in its own slot, so that the second run changes nothing.
+                    Some(index) => {
+                        let SectionHeader { sh_name, sh_offset, .. } = *image.header(index)?;
+                        let header = SectionHeader { sh_name, sh_offset, ..fresh(name, edits) };
+                        let at = slots
+                            .iter()
+                            .position(|s| s.from.is_some_and(|f| f > index))
+                            .unwrap_or(slots.iter().take_while(|s| s.from.is_some()).count());
+                        let old = image.header(index)?.file_size();
+                        decisions.retain(
+                            |d| !matches!(d, Decision::Remove { section, .. } if *section == image.describe(index)),
+                        );
+                        decisions.push(Decision::Replace { section: image.describe(index), old, new: size });
+                        let contents = write(content.bytes.clone());
+                        let leaves = segments::in_segment(image, index);
+                        slots.insert(at, Slot { from: Some(index), name: None, header, contents, fresh: true, leaves });
+                    }
+                    None => {
+                        decisions
+                            .push(Decision::Add { section: format!("'{}' [{}]", printable(name), slots.len()), size });
+                        let (header, contents) = (fresh(name, edits), write(content.bytes.clone()));
+                        let name = Some(name.clone());
+                        slots.push(Slot { from: None, name, header, contents, fresh: false, leaves: false });
+                    }
+                }
+            }
+            ([at], true) => {
+                let section = describe(image, slots, *at);
+                resize(&mut slots[*at], &section, content.bytes.clone(), edits, image, decisions)?;
+            }
+            ([at], false) => return Err(EditError::Exists { section: describe(image, slots, *at) }),
+            (several, true) => return Err(ambiguous("set", name, image, slots, several)),
+            (several, false) => return Err(ambiguous("--add-section", name, image, slots, several)),
+        }
+    }
+    Ok(())
+}
+
+/// A header as a new section gets it. `sh_offset`, `sh_name` and `sh_size` come later.
+fn fresh(name: &[u8], edits: &Edits) -> SectionHeader {
+    // By name as both peers do; `.note.GNU-stack` is PROGBITS everywhere.
+    let note = name.starts_with(b".note") && name != b".note.GNU-stack";
+    SectionHeader {
+        sh_type: if note { SHT_NOTE } else { SHT_PROGBITS },
+        sh_addralign: default_alignment(name, edits.drop_in),
+        ..SectionHeader::default()
+    }
+}
+
+fn write<'a>(bytes: Cow<'a, [u8]>) -> Contents<'a> {
+    Contents::New(vec![Op::Write(bytes)])
+}
+
+fn update<'a>(
+    image: &Image<'a>,
+    edits: &Edits<'a>,
+    gone: &[bool],
+    slots: &mut [Slot<'a>],
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    for content in &edits.update {
+        let found: Vec<usize> = slots
+            .iter()
+            .enumerate()
+            .skip(1)
+            .filter(|(_, s)| match &content.section {
+                // The old name means the section too: a rename in the same call does not hide it.
+                Target::Name(name) => {
+                    current_name(image, s).is_ok_and(|n| *n == **name)
+                        || s.from.is_some_and(|i| image.name(i).is_ok_and(|n| n == name))
+                }
+                Target::Index(index) => s.from == Some(*index),
+            })
+            .map(|(at, _)| at)
+            .collect();
+        match (found.as_slice(), &content.section) {
+            ([at], _) => {
+                let section = describe(image, slots, *at);
+                resize(&mut slots[*at], &section, content.bytes.clone(), edits, image, decisions)?;
+            }
+            ([], Target::Name(name)) if image.named(name).iter().any(|i| gone[i.get()]) => {
+                return Err(EditError::Refused {
+                    why: format!("section '{}' is to be updated and removed at once", printable(name)),
+                });
+            }
+            ([], Target::Name(name)) => return Err(missing("--update-section", name)),
+            ([], Target::Index(index)) => {
+                return Err(EditError::Refused { why: format!("there is no section {index} to update") });
+            }
+            (several, Target::Name(name)) => return Err(ambiguous("--update-section", name, image, slots, several)),
+            (_, Target::Index(_)) => {}
+        }
+    }
+    Ok(())
+}
+
+/// Gives a slot new contents, as far as its size may change.
+fn resize<'a>(
+    slot: &mut Slot<'a>,
+    section: &str,
+    bytes: Cow<'a, [u8]>,
+    edits: &Edits,
+    image: &Image,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    let refused = |why: String| Err(EditError::Refused { why });
+    if slot.header.sh_type == SHT_NOBITS {
+        return refused(format!("section {section} is SHT_NOBITS: it has no contents in the file"));
+    }
+    if slot.from == Some(image.shstrndx) {
+        return refused(format!("section {section} is the section header string table: its contents are elfgraft's"));
+    }
+    let old = slot.header.file_size();
+    let new = bytes.len() as u64;
+    let in_segment = slot.from.is_some_and(|i| segments::in_segment(image, i));
+    let fixed = if slot.header.is_alloc() {
+        Some("allocated sections cannot grow")
+    } else {
+        in_segment.then_some("a section inside a segment cannot grow")
+    };
+    let mut parts = vec![Op::Write(bytes)];
+    if slot.from.is_some() && !slot.fresh {
+        match fixed {
+            Some(why) if new > old => {
+                return Err(EditError::Size { section: section.into(), new, old, why });
+            }
+            Some(_) if new < old && edits.pad => parts.push(Op::Zero { len: old - new }),
+            Some(_) if new < old && !edits.drop_in => {
+                let why = "--pad fills the rest with zeros";
+                return Err(EditError::Size { section: section.into(), new, old, why });
+            }
+            _ => {}
+        }
+    }
+    if slot.from.is_some() {
+        decisions.push(Decision::Replace { section: section.into(), old, new });
+    }
+    slot.contents = Contents::New(parts);
+    Ok(())
+}
+
+/// Flags, alignment and type.
+fn headers(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<Decision>) -> Result<(), EditError> {
+    if edits.flags.is_empty() && edits.align.is_empty() && edits.types.is_empty() && edits.rename.is_empty() {
+        return Ok(());
+    }
+    for at in 1..slots.len() {
+        let section = describe(image, slots, at);
+        let Some(slot) = slots.get_mut(at) else { continue };
+        let before = slot.header.clone();
+        let names = [slot.from.map(|i| image.name(i)).transpose()?, slot.name.clone().as_deref()]
+            .map(|n| n.map(<[u8]>::to_vec));
+        if let Some(flags) = choose(&edits.flags, &names) {
+            set_flags(image, slot, flags);
+        }
+        if let Some(align) = choose(&edits.align, &names) {
+            if !align.is_power_of_two() {
+                return Err(EditError::Refused {
+                    why: format!("section {section}: alignment {align} is not a power of two"),
+                });
+            }
+            let moves = slot.header.align() != align && slot.from.is_some() && !slot.fresh;
+            if moves && slot.from.is_some_and(|i| segments::in_segment(image, i)) && before.sh_offset % align != 0 {
+                return Err(EditError::Refused {
+                    why: format!(
+                        "section {section}: inside a segment, at offset {:#x}, it cannot be aligned to {align}",
+                        before.sh_offset
+                    ),
+                });
+            }
+            slot.header.sh_addralign = align;
+        }
+        if let Some(sh_type) = choose(&edits.types, &names) {
+            slot.header.sh_type = sh_type;
+        }
+        let original = slot.from.and_then(|i| image.header(i).ok()).filter(|_| !slot.fresh).unwrap_or(&before).clone();
+        leave_segment(image, slot, &original, &section, decisions)?;
+        for (field, old, new) in [
+            ("sh_flags", original.sh_flags, slot.header.sh_flags),
+            ("sh_type", original.sh_type.into(), slot.header.sh_type.into()),
+            ("sh_addralign", original.sh_addralign, slot.header.sh_addralign),
+        ] {
+            if old != new && slot.from.is_some() {
+                decisions.push(Decision::Header { section: section.clone(), field, old, new });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a change of flags or type means for contents.
+fn leave_segment(
+    image: &Image,
+    slot: &mut Slot,
+    original: &SectionHeader,
+    section: &str,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    let Some(index) = slot.from.filter(|_| !slot.fresh) else { return Ok(()) };
+    let in_segment = segments::in_segment(image, index);
+    let (was_file, is_file) = (original.file_size(), slot.header.file_size());
+    if matches!(original.sh_type, SHT_NOBITS) && is_file != 0 && matches!(slot.contents, Contents::Kept) {
+        if in_segment {
+            return Err(EditError::Refused {
+                why: format!(
+                    "section {section} is SHT_NOBITS inside a segment: there is no room in the file for its contents"
+                ),
+            });
+        }
+        slot.contents = Contents::New(vec![Op::Zero { len: is_file }]);
+    } else if was_file != 0 && is_file == 0 && slot.header.sh_type != original.sh_type {
+        return Err(EditError::Refused {
+            why: format!("section {section}: a type without contents would lose {was_file} bytes"),
+        });
+    }
+    if original.is_alloc() && !slot.header.is_alloc() && in_segment {
+        slot.leaves = true;
+        decisions.push(Decision::Leaves { section: section.into() });
+    }
+    Ok(())
+}
+
+fn set_flags(image: &Image, slot: &mut Slot, flags: crate::flags::FlagSet) {
+    slot.header.sh_flags = flags.apply(slot.header.sh_flags, image.format.e_machine);
+    if slot.header.sh_type == SHT_NOBITS && flags.gives_contents() {
+        slot.header.sh_type = SHT_PROGBITS;
+    }
+}
+
+/// The value of the last pattern that matches one of a section's names, if no `!pattern` of the option does.
+fn choose<T: Copy>(options: &[(Pattern, T)], names: &[Option<Vec<u8>>]) -> Option<T> {
+    let matches = |p: &Pattern| names.iter().flatten().any(|n| p.matches(n));
+    if options.iter().any(|(p, _)| p.is_negative() && matches(p)) {
+        return None;
+    }
+    options.iter().rev().find(|(p, _)| !p.is_negative() && matches(p)).map(|(_, value)| *value)
+}
+
+fn current_name<'s>(image: &Image<'s>, slot: &'s Slot) -> Result<Cow<'s, [u8]>, EditError> {
+    match (&slot.name, slot.from) {
+        (Some(name), _) => Ok(Cow::Borrowed(name)),
+        (None, Some(index)) => Ok(Cow::Borrowed(image.name(index)?)),
+        (None, None) => Ok(Cow::Borrowed(&[])),
+    }
+}
+
+fn describe(image: &Image, slots: &[Slot], at: usize) -> String {
+    let name = slots.get(at).and_then(|s| current_name(image, s).ok().map(|n| printable(&n)));
+    format!("'{}' [{at}]", name.unwrap_or_default())
+}
+
+fn ambiguous(option: &'static str, name: &[u8], image: &Image, slots: &[Slot], found: &[usize]) -> EditError {
+    let sections = found.iter().map(|&at| describe(image, slots, at)).collect();
+    EditError::Ambiguous { option, name: printable(name), sections }
+}
+
+fn missing(option: &'static str, name: &[u8]) -> EditError {
+    EditError::Missing { option, name: printable(name) }
+}
+
+fn printable(name: &[u8]) -> String {
+    name.escape_ascii().to_string()
+}
