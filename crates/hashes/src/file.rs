@@ -249,6 +249,16 @@ mod tests {
         assert!(matches!(hash(&module), Err(Error::Read { .. })));
     }
 
+    #[test]
+    fn module_that_is_replaced_just_before_it_is_opened() {
+        let (_dir, path) = module(b"contents");
+        let module = ModuleFile::open(&path).unwrap();
+        let (_other_dir, other) = self::module(b"Contents");
+        let file = File::open(other).unwrap();
+        let module = ModuleFile { file, ..module };
+        assert!(matches!(hash(&module), Err(Error::Changed { before: 8, after: 8 })));
+    }
+
     /// 4 GiB and a bit. The expected hash is that of
     /// `(printf '\1\0\0\0\5'; head -c 4294967303 /dev/zero; printf end) | openssl sha256`.
     #[test]

@@ -221,6 +221,11 @@ mod tests {
             assert_eq!(error, TrailerError::NoRoom { len: keep as u64 + 28 });
             assert_eq!(error.errno(), "EBADMSG");
         }
+        // One byte more, and the length is looked at.
+        let error = parse(|module| {
+            module.drain(..INFO - 1);
+        });
+        assert_eq!(error, Err(TrailerError::SigLen { sig_len: 68, room: 1 }));
     }
 
     #[test]

@@ -249,6 +249,11 @@ mod tests {
     fn proof_for_a_position_beyond_the_tree() {
         let (_dir, paths, tree) = build(5);
         let mut bytes = merkle_file(&tree.proof(0).unwrap());
+        bytes[3] = 7;
+        append(&paths[1], &bytes);
+        let (words, errno) = verdict(&paths[1], &tree.root());
+        assert_eq!(errno, Some("ENOKEY"));
+        assert!(words.starts_with("contents and proof for position 7 do not lead"), "{words}");
         bytes[3] = 8;
         append(&paths[0], &bytes);
         let words = "proof is for position 8, beyond the 3 levels of vmlinux: of another build".to_owned();
