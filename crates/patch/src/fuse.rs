@@ -15,7 +15,7 @@ pub(crate) fn write_all_at(file: &File, bytes: &[u8], at: u64) -> io::Result<()>
 pub(crate) fn step() {}
 
 #[cfg(test)]
-pub(crate) use lit::{Killed, dies_after, step, write_all_at};
+pub(crate) use lit::{dies_after, step, write_all_at};
 
 #[cfg(test)]
 mod lit {
@@ -30,7 +30,7 @@ mod lit {
 
     /// What the panic carries that stands for SIGKILL. The code under test does nothing in drops
     /// but close files, as the system would.
-    pub(crate) struct Killed;
+    struct Killed;
 
     /// Runs `edit` and kills it after `steps` bytes or other steps. None if it was killed.
     pub(crate) fn dies_after<T>(steps: usize, edit: impl FnOnce() -> T) -> Option<T> {

@@ -21,7 +21,7 @@ use crate::recover::settle;
 use crate::replace::leave;
 use crate::stage::{Stage, sync_directory_of};
 use crate::to_vec::chunks;
-use crate::undo::{Identity, MOST_SAVED, RANGE_COST, Saved, State, Undo, beside};
+use crate::undo::{Identity, MOST_SAVED, RANGE_COST, Saved, Undo, beside};
 
 /// Changed ranges closer than this are saved and written as one.
 const GAP: u64 = 64;
@@ -195,7 +195,8 @@ fn apply(
 ) -> Result<(), IoError> {
     let write_error = || IoError::system("write", path);
     write_changes(patch, input, file, undo, options).map_err(write_error())?;
-    if undo.state(file).map_err(IoError::system("read back", path))? != State::New {
+    let state = undo.state(file).map_err(IoError::system("read back", path))?;
+    if !state.is_some_and(|state| state.new) {
         return Err(IoError::Differs {
             path: path.to_owned(),
             at: undo.ranges.first().map_or(undo.len_before, |first| first.at),

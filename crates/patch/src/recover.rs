@@ -70,12 +70,12 @@ pub(crate) fn settle(
     let ours = undo.file == Identity::of(metadata);
     match (ours, state) {
         // Nothing needs it. If it cannot be removed, it does no harm.
-        (_, State::Old | State::New) | (false, State::Unknown) => {
+        (_, Some(State { old: true, .. } | State { new: true, .. })) | (false, None) => {
             fuse::step();
             let _ = fs::remove_file(undo_path);
             Ok(())
         }
-        (true, State::Mixed) => {
+        (true, Some(_)) => {
             // Else whoever can make files in a shared directory could have bytes of their choice
             // written into files of others.
             let me = rustix::process::geteuid().as_raw();
@@ -89,8 +89,8 @@ pub(crate) fn settle(
                 Err(error) => problem("the file cannot be restored", Some(error)),
             }
         }
-        (true, State::Unknown) => problem("the file was changed since; make it anew, then remove the undo file", None),
-        (false, State::Mixed) => problem(
+        (true, None) => problem("the file was changed since; make it anew, then remove the undo file", None),
+        (false, Some(_)) => problem(
             "the file seems to be a copy of a half-written one; make it anew, or remove the undo \
              file if the file is good",
             None,
@@ -119,3 +119,6 @@ fn read_undo(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>> {
 fn copy_of(error: &io::Error) -> io::Error {
     error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
+
+#[cfg(test)]
+mod tests;

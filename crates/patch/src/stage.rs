@@ -117,15 +117,9 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::testing::names;
 
     const BOTH_WAYS: [fn(&Path, u32) -> io::Result<Stage>; 2] = [Stage::unnamed, Stage::named];
-
-    fn names(directory: &Path) -> Vec<String> {
-        let entries = fs::read_dir(directory).unwrap();
-        let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
 
     #[test]
     fn a_name_is_given_and_taken_over() {

@@ -102,17 +102,14 @@ pub(crate) enum Decoded {
     Foreign,
 }
 
-/// How far the edit of a file got.
+/// What a file's bytes and length are, as far as the edit explains them. Both holds when the edit
+/// changes nothing, neither when it is somewhere between.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
-    /// Not begun, or undone.
-    Old,
-    /// Complete.
-    New,
-    /// Somewhere between.
-    Mixed,
-    /// The file has bytes, or a length, that the edit does not explain.
-    Unknown,
+pub(crate) struct State {
+    /// The edit has not begun, or is undone.
+    pub(crate) old: bool,
+    /// The edit is complete.
+    pub(crate) new: bool,
 }
 
 /// The undo file's name for the file `path`, links resolved: hidden, in the same directory. None
@@ -179,11 +176,12 @@ impl Undo {
         Some(Self { file, len_before, len_after, tail, ranges })
     }
 
-    /// How far the edit got in `file`, read under the lock.
-    pub(crate) fn state(&self, file: &File) -> io::Result<State> {
+    /// How far the edit got in `file`, read under the lock. None if the file has bytes, or a
+    /// length, that the edit does not explain.
+    pub(crate) fn state(&self, file: &File) -> io::Result<Option<State>> {
         let len = file.metadata()?.len();
         if len != self.len_before && len != self.len_after {
-            return Ok(State::Unknown);
+            return Ok(None);
         }
         let (mut all_old, mut all_new) = (true, true);
         for Saved { at, old, new } in &self.ranges {
@@ -193,7 +191,7 @@ impl Undo {
             let new = new.iter().chain(std::iter::repeat(&0));
             for (found, (old, new)) in found.iter().zip(old.iter().zip(new)) {
                 if found != old && found != new {
-                    return Ok(State::Unknown);
+                    return Ok(None);
                 }
                 all_old &= found == old;
                 all_new &= found == new;
@@ -202,17 +200,11 @@ impl Undo {
         if self.len_after > self.len_before && len == self.len_after {
             let tail = self.hash_tail(file)? == self.tail;
             if !tail && !all_old {
-                return Ok(State::Unknown);
+                return Ok(None);
             }
             all_new &= tail;
         }
-        Ok(if all_old && len == self.len_before {
-            State::Old
-        } else if all_new && len == self.len_after {
-            State::New
-        } else {
-            State::Mixed
-        })
+        Ok(Some(State { old: all_old && len == self.len_before, new: all_new && len == self.len_after }))
     }
 
     fn hash_tail(&self, file: &File) -> io::Result<u64> {
@@ -243,7 +235,7 @@ impl Undo {
             file.set_len(self.len_before)?;
         }
         match self.state(file)? {
-            State::Old => Ok(()),
+            Some(State { old: true, .. }) => Ok(()),
             _ => Err(io::Error::other("it reads back differently than written")),
         }
     }
