@@ -1,2 +1,17 @@
-//! The elfgraft command.
-fn main() {}
+//! The `elfgraft` command: argv in, exit status out. See `cli.rs` for the names it answers to.
+
+mod blob;
+mod cli;
+mod jobs;
+mod native;
+mod objcopy;
+mod report;
+mod response;
+mod run;
+mod show;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    report::exit_code(cli::main(std::env::args_os().collect()))
+}

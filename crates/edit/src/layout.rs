@@ -159,7 +159,7 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
     let mut layout = Layout { segments: segments::shrink(image, &leaves), ..Layout::default() };
     layout.offsets = slots.iter().map(|s| s.header.sh_offset).collect();
     let changes = |index: SectionIndex, header: &SectionHeader| match slot_of(index) {
-        None => header.sh_type != SHT_NOBITS && !(header.is_alloc() && !image.segments.is_empty()),
+        None => header.sh_type != SHT_NOBITS && (!header.is_alloc() || image.segments.is_empty()),
         Some(at) => content_size(&slots[at]) != 0,
     };
     let (old_fixed, chunks) = chunks(image, &changes)?;

@@ -1,0 +1,126 @@
+//! Many files in parallel. One that fails is named and does not stop the others.
+//!
+//! Under `make -j` every thread but the first takes a token from make's jobserver, as GNU make's manual asks ("POSIX
+//! Jobserver Interaction"), and gives it back. The pipe is opened anew through /proc (or by the FIFO's name), so that
+//! setting it non-blocking does not disturb the other jobs that share make's descriptors.
+
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::report::{self, Error};
+
+/// Applies `f` to every item, in parallel, as far as processors and make allow.
+///
+/// # Errors
+/// [`Error::Reported`] if it failed for some; each failure has been printed, in the order of the items.
+pub fn for_each<T: Sync>(items: &[T], f: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
+    if let [one] = items {
+        return f(one);
+    }
+    let failures = Mutex::new(Vec::new());
+    let next = AtomicUsize::new(0);
+    let done = AtomicBool::new(false);
+    let take = || {
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let item = items.get(at);
+        done.fetch_or(item.is_none(), Ordering::Relaxed);
+        item.map(|item| (at, item))
+    };
+    let work_one = || -> bool {
+        let Some((at, item)) = take() else { return false };
+        if let Err(e) = f(item) {
+            failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, e));
+        }
+        true
+    };
+    let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(items.len());
+    thread::scope(|scope| {
+        for _ in 1..threads {
+            scope.spawn(|| match Jobserver::from_env() {
+                Some(mut server) => {
+                    while !done.load(Ordering::Relaxed) {
+                        match server.acquire() {
+                            Some(token) => {
+                                while work_one() {}
+                                server.release(token);
+                            }
+                            None => thread::sleep(Duration::from_millis(2)),
+                        }
+                    }
+                }
+                None => while work_one() {},
+            });
+        }
+        while work_one() {}
+    });
+    let mut failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    if failures.is_empty() {
+        return Ok(());
+    }
+    failures.sort_by_key(|(at, _)| *at);
+    failures.iter().for_each(|(_, e)| report::error(e));
+    Err(Error::Reported)
+}
+
+/// make's jobserver: a pipe with one byte per job that may run beside the first.
+struct Jobserver {
+    read: File,
+    write: File,
+}
+
+impl Jobserver {
+    /// The one that `MAKEFLAGS` names, if it can be reached. A recipe without `+` gets none: then make allows one job,
+    /// but did not promise the others to anybody either, and this returns `None`.
+    fn from_env() -> Option<Jobserver> {
+        let flags = std::env::var("MAKEFLAGS").ok()?;
+        let auth = flags.split_whitespace().rev().find_map(|word| {
+            word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
+        })?;
+        let (read, write) = match auth.strip_prefix("fifo:") {
+            Some(path) => (path.to_owned(), path.to_owned()),
+            None => {
+                let (read, write) = auth.split_once(',')?;
+                let fd = |n: &str| n.parse::<u32>().ok().map(|n| format!("/proc/self/fd/{n}"));
+                (fd(read)?, fd(write)?)
+            }
+        };
+        let read = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(read).ok()?;
+        let write = OpenOptions::new().write(true).open(write).ok()?;
+        Some(Jobserver { read, write })
+    }
+
+    fn acquire(&mut self) -> Option<u8> {
+        let mut token = [0];
+        matches!(self.read.read(&mut token), Ok(1)).then_some(token[0])
+    }
+
+    fn release(&mut self, token: u8) {
+        // Without its token make would run one job less; there is nobody to tell.
+        let _ = self.write.write_all(&[token]);
+    }
+}
+
+/// Linux, all architectures but mips, sparc, alpha and parisc, where the open is then blocking and still right.
+const O_NONBLOCK: i32 = 0o4000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_item_is_done_though_one_fails() {
+        let items: Vec<u32> = (0..100).collect();
+        let sum = AtomicUsize::new(0);
+        let result = for_each(&items, |&n| {
+            sum.fetch_add(n as usize, Ordering::Relaxed);
+            if n == 50 { Err(Error::Usage("fifty".into())) } else { Ok(()) }
+        });
+        assert_eq!(sum.into_inner(), 4950);
+        assert!(matches!(result, Err(Error::Reported)));
+    }
+}

@@ -1,0 +1,141 @@
+//! `elfgraft set`, `remove` and `dump`: one atomic rewrite per file, many files per call.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use elfgraft_edit::{Content, Edits};
+use elfgraft_elf::Image;
+
+use crate::blob::{load, open, outputs};
+use crate::jobs::for_each;
+use crate::objcopy::patterns;
+use crate::report::Error;
+use crate::run::{Output, dump, edit};
+
+/// Replace sections, or add them where there are none: one atomic rewrite per file.
+///
+/// Run it once or ten times, after whatever history: the bytes are the same, and nothing else in the file moves or
+/// changes. A new section gets the last index; `.BTF`, `.BTF.base` and `.BTF_ids` are aligned to 4 bytes.
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "elfgraft set [OPTIONS] NAME=CONTENTS... [--] FILE...")]
+pub struct SetArgs {
+    /// NAME=CONTENTS for each section, then the ELF files. Arguments count as sections up to the first without `=`;
+    /// `--` ends them too
+    #[arg(value_name = "ARG", required = true, num_args = 1.., allow_hyphen_values = false)]
+    args: Vec<OsString>,
+    /// Write the result to OUT instead; for one FILE
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Fill contents that are too short for an allocated section with zeros
+    #[arg(long)]
+    pad: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Remove sections: one atomic rewrite per file.
+///
+/// Relocation sections go with what they relocate. A section inside a segment leaves zeros behind; nothing moves.
+#[derive(Debug, clap::Args)]
+pub struct RemoveArgs {
+    /// Sections to remove: a name, or a pattern with `*`, `?`, `[a-z]`
+    #[arg(value_name = "PATTERN")]
+    pattern: OsString,
+    /// ELF files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// More sections to remove; with a leading `!`, sections to keep
+    #[arg(short, long = "section", value_name = "PATTERN")]
+    sections: Vec<OsString>,
+    /// Write the result to OUT instead; for one FILE
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Write the contents of sections to files. The ELF file is opened for reading only.
+#[derive(Debug, clap::Args)]
+#[command(override_usage = "elfgraft dump NAME=OUT... FILE")]
+pub struct DumpArgs {
+    /// NAME=OUT for each section (`-` is standard output), then the ELF file
+    #[arg(value_name = "ARG", required = true, num_args = 2..)]
+    args: Vec<OsString>,
+    /// Print what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct Common {
+    /// Remove an appended module signature, which any change breaks
+    #[arg(long)]
+    drop_signature: bool,
+    #[command(flatten)]
+    out: Output,
+}
+
+impl SetArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let (values, files) = sections_then_files(&self.args)?;
+        let blobs = load("set", values)?;
+        let edits = Edits {
+            set: blobs.iter().map(|b| Content { section: b.name.clone(), bytes: b.bytes() }).collect(),
+            pad: self.pad,
+            drop_signature: self.common.drop_signature,
+            ..Edits::default()
+        };
+        edit_all(&files, self.output.as_deref(), &edits, self.common.out)
+    }
+}
+
+impl RemoveArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let all: Vec<OsString> = [&self.pattern].into_iter().chain(&self.sections).cloned().collect();
+        let edits = Edits { remove: patterns(&all), drop_signature: self.common.drop_signature, ..Edits::default() };
+        edit_all(&self.files, self.output.as_deref(), &edits, self.common.out)
+    }
+}
+
+impl DumpArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let (values, files) = sections_then_files(&self.args)?;
+        let [input] = files.as_slice() else {
+            return Err(Error::Usage(format!("dump takes one ELF file, not {}", files.len())));
+        };
+        let file = open(input)?;
+        let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;
+        let output = Output { dry_run: self.dry_run, ..Output::default() };
+        for (name, target) in outputs("dump", values)? {
+            dump(&image, input, &name, &target, output)?;
+        }
+        Ok(())
+    }
+}
+
+/// `NAME=FILE ... [--] FILE...`. clap has taken the `--`, so it looks at argv for where it was.
+fn sections_then_files(args: &[OsString]) -> Result<(&[OsString], Vec<PathBuf>), Error> {
+    let behind = std::env::args_os().collect::<Vec<_>>();
+    let explicit = behind.iter().position(|a| a == "--").map(|at| behind.len() - at - 1);
+    let sections = match explicit {
+        Some(files) => args.len().saturating_sub(files),
+        None => args.iter().take_while(|a| a.as_bytes().contains(&b'=')).count(),
+    };
+    let (values, files) = args.split_at_checked(sections).unwrap_or((args, &[]));
+    if values.is_empty() || files.is_empty() {
+        return Err(Error::Usage("expected NAME=CONTENTS for each section, then the ELF files".into()));
+    }
+    Ok((values, files.iter().map(PathBuf::from).collect()))
+}
+
+fn edit_all(files: &[PathBuf], output: Option<&Path>, edits: &Edits, out: Output) -> Result<(), Error> {
+    match (files, output) {
+        ([one], Some(target)) => edit(one, target, edits, out),
+        (_, Some(_)) => Err(Error::Usage(format!("--output goes with one file, not {}", files.len()))),
+        (_, None) => for_each(files, |file| edit(file, file, edits, out)),
+    }
+}

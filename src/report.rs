@@ -1,0 +1,124 @@
+//! Errors and warnings as people see them, and the exit status: 0 done (also when nothing had to change), 1 failed.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use elfgraft_edit::EditError;
+use elfgraft_elf::ElfError;
+use elfgraft_patch::IoError;
+
+/// Why the command failed.
+#[derive(Debug)]
+pub enum Error {
+    /// The command line makes no sense.
+    Usage(String),
+    /// clap has the answer: an error, or the help text that was asked for.
+    Clap(Box<clap::Error>),
+    /// A file could not be opened, read or written; the message names it.
+    Io(IoError),
+    /// A file cannot be edited as asked.
+    Edit(PathBuf, EditError),
+    /// Something about a file.
+    File(PathBuf, String),
+    /// Standard output is gone.
+    Stdout(io::Error),
+    /// Failures that have been reported already, each with its file.
+    Reported,
+}
+
+impl Error {
+    /// Something about a file.
+    pub fn file(path: &Path, text: impl Into<String>) -> Error {
+        Error::File(path.to_owned(), text.into())
+    }
+
+    /// For `map_err`: a refusal of the editor, with the file it concerns.
+    pub fn edit<E: Into<EditError>>(path: &Path) -> impl FnOnce(E) -> Error + '_ {
+        move |e| Error::Edit(path.to_owned(), e.into())
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Usage(text) => f.write_str(text),
+            Error::Clap(e) => f.write_str(&clap_message(e)),
+            Error::Io(e) => e.fmt(f),
+            Error::Edit(path, e) => write!(f, "'{}': {e}", path.display()),
+            Error::File(path, text) => write!(f, "'{}': {text}", path.display()),
+            Error::Stdout(e) => write!(f, "cannot write to standard output: {e}"),
+            Error::Reported => Ok(()),
+        }
+    }
+}
+
+impl From<IoError> for Error {
+    fn from(e: IoError) -> Self {
+        Error::Io(e)
+    }
+}
+
+impl From<clap::Error> for Error {
+    fn from(e: clap::Error) -> Self {
+        Error::Clap(Box::new(e))
+    }
+}
+
+impl From<(PathBuf, ElfError)> for Error {
+    fn from((path, e): (PathBuf, ElfError)) -> Self {
+        Error::Edit(path, e.into())
+    }
+}
+
+/// The first line of clap's message, in our form: it names the option.
+fn clap_message(e: &clap::Error) -> String {
+    let text = e.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    let first = first.strip_prefix("error: ").unwrap_or(first);
+    let missing: Vec<_> = text.lines().skip(1).take_while(|l| l.starts_with("  ")).map(str::trim).collect();
+    format!("{first} {}", missing.join(" ")).trim_end().to_owned()
+}
+
+/// Prints `elfgraft: error: ...`.
+pub fn error(e: &Error) {
+    if !matches!(e, Error::Reported) {
+        // A closed standard error leaves only the exit status to tell.
+        let _ = writeln!(io::stderr().lock(), "elfgraft: error: {e}");
+    }
+}
+
+/// Prints `elfgraft: warning: 'file': ...`.
+pub fn warning(path: &Path, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "elfgraft: warning: '{}': {text}", path.display());
+}
+
+/// Prints `elfgraft: 'file': ...`, for `-v`.
+pub fn note(path: &Path, text: &str) {
+    let _ = writeln!(io::stderr().lock(), "elfgraft: '{}': {text}", path.display());
+}
+
+/// Writes to standard output. A reader that went away (`| head`) is no failure.
+pub fn print(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(e)),
+        _ => Ok(()),
+    }
+}
+
+/// The one place where the exit status is decided.
+pub fn exit_code(result: Result<(), Error>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Error::Clap(e)) if !e.use_stderr() => match print(&e.to_string()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+        Err(e) => {
+            error(&e);
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! One file through all phases: open, read, plan, explain or commit, report.
+
+use std::path::Path;
+
+use elfgraft_edit::{Decision, Edits, Plan, plan};
+use elfgraft_elf::Image;
+use elfgraft_elf::consts::SHT_NOBITS;
+use elfgraft_patch::{Input, Kind, Options, Outcome, WriteOptions, commit, explain, write_file, write_to};
+
+use crate::blob::open;
+use crate::report::{self, Error};
+
+/// How results are written and told, the same for every command.
+#[derive(Debug, Clone, Copy, Default, clap::Args)]
+pub struct Output {
+    /// Print what would be done, and write nothing: decisions, then byte ranges, then "N of M bytes written"
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Write only the changed ranges into the file itself, where everything else stays in place
+    #[arg(long)]
+    pub in_place: bool,
+    /// Sync the result to the disk before it gets its name: survives a power loss
+    #[arg(long)]
+    pub fsync: bool,
+    /// Keep the access and modification times of the input
+    #[arg(short = 'p', long)]
+    pub preserve_dates: bool,
+    /// Say what was done, in one line per file
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+impl Output {
+    fn options(self) -> Options {
+        let Output { in_place, fsync, preserve_dates, .. } = self;
+        Options { in_place, fsync, preserve_times: preserve_dates }
+    }
+}
+
+/// Edits `input`, giving `target`; the same path twice edits the file.
+pub fn edit(input: &Path, target: &Path, edits: &Edits, output: Output) -> Result<(), Error> {
+    let file = open(input)?;
+    let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;
+    let plan = plan(&image, edits).map_err(Error::edit(input))?;
+    finish(&file, target, &plan, output)
+}
+
+/// The last phase: a plan is told, or carried out.
+pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Result<(), Error> {
+    if output.dry_run {
+        return report::print(&dry_run(file.path(), plan));
+    }
+    for decision in &plan.decisions {
+        if let Decision::DropSignature { kind, size } = decision {
+            report::warning(file.path(), &format!("the appended {kind} ({size} bytes) is dropped"));
+        }
+    }
+    if target == Path::new("-") {
+        let mut out = std::io::stdout().lock();
+        return write_to(&plan.patch, file.bytes(), &mut out).map_err(Error::Stdout);
+    }
+    let outcome = commit(&plan.patch, file, target, &output.options())?;
+    tell(target, plan, &outcome, output);
+    Ok(())
+}
+
+fn tell(target: &Path, plan: &Plan, outcome: &Outcome, output: Output) {
+    if outcome.kind == Kind::Replaced && outcome.hard_links > 1 {
+        let others = outcome.hard_links - 1;
+        report::warning(
+            target,
+            &format!("it had {others} other hard link(s), which keep the old contents; --in-place keeps the links"),
+        );
+    }
+    if output.verbose {
+        if let Some(why) = outcome.in_place_refused {
+            report::note(target, &format!("not edited in place: {why}"));
+        }
+        let what = match outcome.kind {
+            Kind::Unchanged => "unchanged",
+            Kind::InPlace => "edited in place",
+            Kind::Streamed => "written",
+            _ => "replaced",
+        };
+        let total = plan.patch.output_len();
+        report::note(target, &format!("{what}, {} of {total} bytes written", outcome.bytes_written));
+    }
+}
+
+fn dry_run(path: &Path, plan: &Plan) -> String {
+    let mut text = format!("{}:\n", path.display());
+    for decision in &plan.decisions {
+        text += &format!("  {decision}\n");
+    }
+    for line in explain(&plan.patch).lines() {
+        text += &format!("  {line}\n");
+    }
+    text
+}
+
+/// Writes the contents of one section to a file. The input is opened for reading only.
+pub fn dump(image: &Image, input: &Path, name: &[u8], target: &Path, output: Output) -> Result<(), Error> {
+    let shown = name.escape_ascii();
+    let fail = |text: String| Err(Error::file(input, format!("--dump-section: {text}")));
+    let index = match image.named(name).as_slice() {
+        [one] => *one,
+        [] => return fail(format!("there is no section '{shown}'")),
+        several => {
+            let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
+            return fail(format!("{} sections are named '{shown}': {}", several.len(), list.join(", ")));
+        }
+    };
+    let header = image.header(index).map_err(Error::edit(input))?;
+    if header.sh_type == SHT_NOBITS {
+        return fail(format!("section {} is SHT_NOBITS: it has no contents in the file", image.describe(index)));
+    }
+    let contents = image.contents(index).map_err(Error::edit(input))?;
+    if output.dry_run {
+        let line = format!(
+            "{}: dump section {} ({} bytes) to '{}'\n",
+            input.display(),
+            image.describe(index),
+            contents.len(),
+            target.display()
+        );
+        return report::print(&line);
+    }
+    if target == Path::new("-") {
+        return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::Stdout);
+    }
+    write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
+    Ok(())
+}
