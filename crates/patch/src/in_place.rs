@@ -63,7 +63,8 @@ pub fn can_in_place(patch: &Patch<'_>) -> bool {
 /// # Errors
 ///
 /// [`IoError`]; also when the directory does not permit an undo file. The file is then as it was,
-/// except for [`IoError::Undo`], which says that restoring failed, too.
+/// except with [`IoError::Undo`], which says that it could not be restored, or that it is new but
+/// the undo file could not be removed.
 ///
 /// # Panics
 ///
@@ -98,19 +99,20 @@ pub fn in_place(patch: &Patch<'_>, input: &Input, options: &Options) -> Result<I
 
     let undo = record(patch, input, file, Identity::of(&found), ranges).map_err(IoError::system("read", path))?;
     publish(&undo, path, undo_path, options)?;
+    let left_behind = |reason, source| {
+        let source = Some(source);
+        Err(IoError::Undo { path: path.to_owned(), undo: undo_path.to_owned(), reason, source })
+    };
     if let Err(error) = apply(patch, input, file, &undo, path, options) {
-        return Err(match undo.restore(file).and_then(|()| fs::remove_file(undo_path)) {
-            Ok(()) => error,
-            Err(source) => IoError::Undo {
-                path: path.to_owned(),
-                undo: undo_path.to_owned(),
-                reason: "the file could be neither changed nor restored; open it again",
-                source: Some(source),
-            },
-        });
+        return match undo.restore(file).and_then(|()| fs::remove_file(undo_path)) {
+            Ok(()) => Err(error),
+            Err(source) => left_behind("the file could be neither changed nor restored; open it again", source),
+        };
     }
     fuse::step();
-    fs::remove_file(undo_path).map_err(IoError::system("remove", undo_path))?;
+    if let Err(source) = fs::remove_file(undo_path) {
+        return left_behind("the edit is complete, but it cannot be removed", source);
+    }
     Ok(InPlace::Done(Outcome::new(Kind::InPlace, Some(metadata), patch)))
 }
 

@@ -17,8 +17,8 @@ use crate::verify::first_difference;
 
 /// Writes the output of `patch` to `target`, which may be the input itself, by making a new file
 /// beside it and renaming that over it. The input's file is only read. On any error, and when the
-/// process is killed, the target is as it was, and no other file is left (a kill between the last
-/// two system calls can leave a hidden `.elfgraft-*` file).
+/// process is killed, the target is as it was, and no other file is left. (A kill between the last
+/// two system calls can leave a hidden `.elfgraft-*` file, if the target exists.)
 ///
 /// - A symbolic link stays, and the file it leads to is replaced; a dangling link has its file
 ///   made. Hard links are split, see [`Outcome::hard_links`].

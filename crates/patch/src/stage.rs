@@ -51,6 +51,8 @@ impl Stage {
     pub(crate) fn rename_over(mut self, path: &Path) -> io::Result<()> {
         let name = match self.name.take() {
             Some(name) => name,
+            // A free name needs no other one first, and so no chance of leaving it behind.
+            None if self.link(path).is_ok() => return Ok(()),
             None => with_free_name(&self.directory, |name| {
                 self.link(&name)?;
                 Ok(name)

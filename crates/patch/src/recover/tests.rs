@@ -290,6 +290,36 @@ fn a_tail_changed_after_the_edit_is_not_cut_off() {
 }
 
 #[test]
+fn a_file_that_cannot_be_written_to_is_not_taken_for_good() {
+    let (dir, path) = half_written();
+    let file = File::open(&path).unwrap();
+    let metadata = file.metadata().unwrap();
+    let denied = Err(Errno::ACCESS.into());
+    let text = settle(&path, &undo_of(&path), &file, &metadata, denied).unwrap_err().to_string();
+    assert!(text.ends_with(": the file cannot be restored: Permission denied (os error 13)"), "{text}");
+    assert_eq!(names(dir.path()), [".file.elfgraft-undo", "file"]);
+}
+
+#[test]
+fn undo_files_of_other_users_are_not_obeyed() {
+    // Only root can give files away.
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let (_dir, path) = half_written();
+    let half = fs::read(&path).unwrap();
+    let undo = undo_of(&path);
+    std::os::unix::fs::chown(&undo, Some(65534), None).unwrap();
+    let text = Input::open(&path).unwrap_err().to_string();
+    assert!(text.contains("it belongs to another user"), "{text}");
+    assert_eq!(fs::read(&path).unwrap(), half);
+    assert!(undo.exists());
+    // The owner of the file itself may well have begun the edit.
+    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+    assert!(Input::open(&path).unwrap().bytes() == HALF.0);
+}
+
+#[test]
 fn an_edit_under_way_is_waited_for() {
     let (_dir, path) = half_written();
     let file = File::options().read(true).write(true).open(&path).unwrap();
