@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::btf::{BtfArgs, BtfIdsArgs};
 use crate::native::{DumpArgs, RemoveArgs, SetArgs};
 use crate::objcopy::ObjcopyArgs;
 use crate::report::Error;
@@ -29,6 +30,10 @@ enum Command {
     Dump(DumpArgs),
     /// Tell what is in ELF files
     Show(ShowArgs),
+    /// Embed BTF: .BTF, .BTF.base, .BTF_ids and its symbols in one rewrite
+    Btf(BtfArgs),
+    /// Show, check, sort and resolve .BTF_ids
+    BtfIds(BtfIdsArgs),
     /// Drop-in for GNU objcopy, for edits of sections
     Objcopy(Box<ObjcopyArgs>),
 }
@@ -63,6 +68,8 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
             Command::Remove(args) => args.run(),
             Command::Dump(args) => args.run(),
             Command::Show(args) => args.run(),
+            Command::Btf(args) => args.run(),
+            Command::BtfIds(args) => args.run(),
             Command::Objcopy(args) => args.run(),
         },
     }

@@ -1,6 +1,7 @@
 //! The `elfgraft` command: argv in, exit status out. See `cli.rs` for the names it answers to.
 
 mod blob;
+mod btf;
 mod cli;
 mod jobs;
 mod native;
