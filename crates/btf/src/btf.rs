@@ -177,6 +177,12 @@ impl<'a> Btf<'a> {
         Type::read(self.header.endian, id, self.types.get(start..end)?)
     }
 
+    /// Where the record of a type of this part begins in the types.
+    pub(crate) fn record_offset(&self, id: u32) -> Option<usize> {
+        let own = id.checked_sub(self.first_id)?;
+        self.offsets.get(own as usize).map(|&offset| offset as usize)
+    }
+
     /// All types by ascending ID, the base's first. Allocates nothing.
     pub fn iter(&self) -> impl Iterator<Item = Type<'a>> + '_ {
         (1..self.end_id).filter_map(|id| self.get(id))

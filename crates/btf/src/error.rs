@@ -25,6 +25,25 @@ impl fmt::Display for Part {
     }
 }
 
+/// A limit the kernel sets to BTF.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// `BTF_MAX_TYPE`.
+    TypeId,
+    /// `BTF_MAX_NAME_OFFSET`.
+    StringOffset,
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Limit::TypeId => "type IDs",
+            Limit::StringOffset => "string offsets",
+        })
+    }
+}
+
 /// Why BTF data or a `.BTF_ids` section was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -161,6 +180,34 @@ pub enum Error {
         /// What that is; `None` for void.
         kind: Option<Kind>,
     },
+    /// Occurs when BTF must be rewritten whose header has fields that are not known.
+    UnknownHeader {
+        /// Length of the header.
+        hdr_len: u32,
+    },
+    /// Occurs when a type must be rewritten of whose kind only the size is known, not what it refers to.
+    CannotRewrite {
+        /// The type ID.
+        id: u32,
+        /// The kind's number.
+        kind: u8,
+    },
+    /// Occurs in distilling when something refers to a type of the base that only the base can have.
+    CannotDistill {
+        /// The type that refers.
+        id: u32,
+        /// The type it refers to.
+        target: u32,
+        /// What that is.
+        kind: Kind,
+    },
+    /// Occurs when BTF to be written exceeds what the kernel accepts.
+    OverLimit {
+        /// What does.
+        limit: Limit,
+        /// The greatest value.
+        max: u32,
+    },
     /// Occurs when `.BTF_ids` and its symbols contradict each other, so that no step on them is safe.
     BadIds(Finding),
     /// Occurs when a set was sorted before and nothing proves which symbol belongs to which of its entries.
@@ -237,6 +284,21 @@ impl fmt::Display for Error {
             }
             Error::NotAPrototype { id, target, kind: None } => {
                 write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not a FUNC_PROTO")
+            }
+            Error::UnknownHeader { hdr_len } => {
+                write!(
+                    f,
+                    "BTF header has {hdr_len} bytes, with fields that are not known: it can be read, not rewritten"
+                )
+            }
+            Error::CannotRewrite { id, kind } => {
+                write!(f, "BTF type {id} has kind {kind}, which is not known: it can be read, not rewritten")
+            }
+            Error::CannotDistill { id, target, kind } => {
+                write!(f, "BTF type {id} refers to type {target} of the base, a {kind}, which cannot be distilled")
+            }
+            Error::OverLimit { limit, max } => {
+                write!(f, "BTF would have {limit} beyond {max:#x}, the greatest that the kernel accepts")
             }
             Error::BadIds(finding) => write!(f, "section '.BTF_ids': {finding}"),
             Error::UnprovenSymbols { set, offset, had_btf } => {

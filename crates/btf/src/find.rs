@@ -32,6 +32,7 @@ impl Btf<'_> {
             None => vec![Vec::new(); wanted.len()],
         };
         match self.names.get() {
+            _ if wanted.is_empty() => {}
             Some(index) => self.look_up(index, wanted, &mut found),
             None => self.scan(wanted, &mut found),
         }

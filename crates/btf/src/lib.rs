@@ -1,6 +1,7 @@
 //! What BTF bytes mean: types, split BTF, and the ID sets of `.BTF_ids`.
 //!
 //! - [`Btf`] reads BTF of either byte order, standalone or split; nothing is copied out of the data.
+//! - [`process`] makes of pahole's BTF what is embedded: implicit arguments, distilled base, types sorted by name.
 //! - [`ids::Ids`] reads a `.BTF_ids` section through its `__BTF_ID__` symbols, and resolves, sorts, checks and shows it.
 //!
 //! Everything here is a pure function of bytes. ELF is the caller's: it finds the sections and passes symbols as
@@ -15,12 +16,14 @@ mod find;
 mod header;
 pub mod ids;
 mod record;
+mod rewrite;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 mod validate;
 
 pub use btf::Btf;
 pub use endian::Endian;
-pub use error::{Error, Part};
+pub use error::{Error, Limit, Part};
 pub use header::Header;
 pub use record::{Field, Kind, Type};
+pub use rewrite::{Processed, process};

@@ -4,7 +4,7 @@ use super::model::{Ids, Member, Set, SetKind, lossy};
 use super::place::{Old, Place};
 use crate::{Btf, Error, Kind};
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 
 /// What the caller knows about the file.
@@ -17,6 +17,14 @@ pub struct Options<'a> {
     /// Offsets in the section that relocations point to other than through a symbol of their own: section symbol plus
     /// addend, or a symbol and an addend that is not 0. Entries there cannot move.
     pub pinned: &'a [u64],
+}
+
+impl Options<'_> {
+    fn sorted_pinned(&self) -> Vec<u64> {
+        let mut pinned = self.pinned.to_vec();
+        pinned.sort_unstable();
+        pinned
+    }
 }
 
 /// A symbol that moved with its entry.
@@ -101,6 +109,7 @@ impl<'a> Ids<'a> {
     pub fn resolve(&self, btf: &Btf, options: &Options<'a>) -> Result<Outcome, Error> {
         self.sound()?;
         let mut outcome = Outcome { data: self.data.to_vec(), ..Outcome::default() };
+        let pinned = options.sorted_pinned();
         let resolved = self.look_up(btf, &mut outcome.warnings);
         let id_of = |member: &Member| resolved.get(&member.wanted()).copied().unwrap_or_default();
         for member in &self.lists {
@@ -110,12 +119,8 @@ impl<'a> Ids<'a> {
         for set in &self.sets {
             // Fits: st_size is at most the length of the section, whose offsets the BTF's u32 IDs count.
             self.put(&mut outcome.data, set.offset, u32::try_from(set.count).unwrap_or(u32::MAX));
-            let place = self.place(set, old.as_ref());
-            if place == Place::Unproven && !options.trust_symbols && !self.needs_no_proof(set) {
-                let (set, offset) = (set.label(), set.offset as u64);
-                return Err(Error::UnprovenSymbols { set, offset, had_btf: options.old.is_some() });
-            }
-            self.rearrange(set, &place, Some(&id_of), options.pinned, &mut outcome)?;
+            let place = self.settled_place(set, old.as_ref(), options)?;
+            self.rearrange(set, &place, Some(&id_of), &pinned, &mut outcome)?;
         }
         outcome.moves.sort_unstable();
         Ok(outcome)
@@ -129,16 +134,57 @@ impl<'a> Ids<'a> {
     pub fn sort(&self, options: &Options<'a>) -> Result<Outcome, Error> {
         self.sound()?;
         let mut outcome = Outcome { data: self.data.to_vec(), ..Outcome::default() };
+        let pinned = options.sorted_pinned();
         let old = options.old.map(|old| Old::new(self, old));
         for set in &self.sets {
-            let place = self.place(set, old.as_ref());
-            if place == Place::Unproven && !options.trust_symbols && !self.needs_no_proof(set) {
+            let place = self.settled_place(set, old.as_ref(), options).unwrap_or_else(|_| {
                 outcome.unproven.push(set.label());
-            }
-            self.rearrange(set, &place, None, options.pinned, &mut outcome)?;
+                Place::Unproven
+            });
+            self.rearrange(set, &place, None, &pinned, &mut outcome)?;
         }
         outcome.moves.sort_unstable();
         Ok(outcome)
+    }
+
+    /// Name and flags of each function that is a member of a set8, for [`crate::process`]; with the flags of the set whose
+    /// name is the greatest if several have it, as the kernel's tool takes them.
+    ///
+    /// # Errors
+    /// As [`Ids::resolve`]: flags of a set with stale symbols would be those of other functions.
+    pub fn kfunc_flags(&self, options: &Options<'a>) -> Result<Vec<(&'a [u8], u32)>, Error> {
+        self.sound()?;
+        let old = options.old.map(|old| Old::new(self, old));
+        let mut sets: Vec<_> = self.sets.iter().filter(|set| set.kind == SetKind::Set8).collect();
+        sets.sort_by_key(|set| Reverse(set.name));
+        let mut flags = BTreeMap::new();
+        for set in sets {
+            let slots = self.slots(set, &self.settled_place(set, old.as_ref(), options)?);
+            let mut members: Vec<_> = set.members.iter().zip(slots).filter(|(m, _)| m.kind == Kind::Func).collect();
+            members.sort_by_key(|(member, _)| member.key());
+            for (member, slot) in members {
+                flags.entry(member.name).or_insert(self.pair(set, slot).1);
+            }
+        }
+        Ok(flags.into_iter().collect())
+    }
+
+    /// Where the symbols of a set belong, or why that is not known.
+    fn settled_place(&self, set: &Set<'a>, old: Option<&Old<'a>>, options: &Options) -> Result<Place, Error> {
+        let place = self.place(set, old);
+        if place == Place::Unproven && !options.trust_symbols && !self.needs_no_proof(set) {
+            let had_btf = options.old.is_some();
+            return Err(Error::UnprovenSymbols { set: set.label(), offset: set.offset as u64, had_btf });
+        }
+        Ok(place)
+    }
+
+    /// The entry of each member.
+    fn slots(&self, set: &Set, place: &Place) -> Vec<usize> {
+        match place {
+            Place::Realign(slots) => slots.clone(),
+            Place::Right | Place::Unproven => set.members.iter().map(|member| set.slot(member)).collect(),
+        }
     }
 
     fn look_up(&self, btf: &Btf, warnings: &mut Vec<Warning>) -> Resolved<'a> {
@@ -196,10 +242,8 @@ impl<'a> Ids<'a> {
                 Entry { id, flags, member: None, key: None, slot }
             })
             .collect();
-        for (i, member) in set.members.iter().enumerate() {
-            let now = set.slot(member);
-            let slot = if let Place::Realign(slots) = place { slots.get(i).copied().unwrap_or(now) } else { now };
-            outcome.realigned += if slot == now { 0 } else { member.symbols.len() };
+        for ((i, member), slot) in set.members.iter().enumerate().zip(self.slots(set, place)) {
+            outcome.realigned += if slot == set.slot(member) { 0 } else { member.symbols.len() };
             if let Some(entry) = entries.get_mut(slot) {
                 (entry.member, entry.key) = (Some(i), member.key());
                 entry.id = id_of.map_or(entry.id, |id_of| id_of(member));
@@ -209,7 +253,8 @@ impl<'a> Ids<'a> {
         entries.sort_by_key(|entry| (entry.id.cast_signed(), entry.key, entry.slot));
         if entries.iter().enumerate().any(|(slot, entry)| slot != entry.slot) {
             let body = set.entry(0) as u64..set.end() as u64;
-            if let Some(&target) = pinned.iter().find(|target| body.contains(target)) {
+            let first = pinned.partition_point(|&target| target < body.start);
+            if let Some(&target) = pinned.get(first).filter(|target| body.contains(target)) {
                 return Err(Error::PinnedSet { set: set.label(), offset: set.offset as u64, target });
             }
         }

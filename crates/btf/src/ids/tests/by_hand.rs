@@ -273,6 +273,26 @@ fn unresolved_entries_are_realigned_only_where_that_is_unambiguous() {
 }
 
 #[test]
+fn kfunc_flags_are_those_of_each_functions_own_entry() {
+    let a = funcs(Endian::Big, 2, &["y", "z", "x"]);
+    let a = Btf::parse(&a).unwrap();
+    let want: Vec<(&[u8], u32)> = vec![(b"x", 0x10), (b"y", 0x20), (b"z", 0x40)];
+    let old = Options { old: Some(&a), ..Options::default() };
+    for file in [g4(Endian::Big), g4(Endian::Big).resolved(&a, None).unwrap(), g4(Endian::Big).kernel_resolved(&a)] {
+        assert_eq!(file.ids().kfunc_flags(&old).unwrap(), want);
+    }
+    let stale = g4(Endian::Big).kernel_resolved(&a);
+    assert!(matches!(stale.ids().kfunc_flags(&Options::default()), Err(Error::UnprovenSymbols { .. })));
+    // Of several sets the one with the greatest name counts, and in it the first symbol; sets without flags do not.
+    let file = File::new(Endian::Little, |b| {
+        b.set8("b", &[("func__x", 3), ("func__x", 4), ("struct__s", 5)]);
+        b.set8("a", &[("func__x", 1), ("func__y", 2)]);
+        b.set("c", &["func__z"]);
+    });
+    assert_eq!(file.ids().kfunc_flags(&Options::default()).unwrap(), [(&b"x"[..], 3), (b"y", 2)]);
+}
+
+#[test]
 fn relocations_into_a_set_that_must_be_reordered_are_refused() {
     let a = funcs(Endian::Little, 2, &["y", "z", "x"]);
     let a = Btf::parse(&a).unwrap();
