@@ -37,10 +37,10 @@ pub enum Error {
         /// The whole line.
         name: Vec<u8>,
     },
-    /// Occurs when a module's position does not fit the 32 bits it has in a leaf.
-    Position {
-        /// The position, from 0.
-        pos: usize,
+    /// Occurs when `modules.order` has more modules than 32-bit positions can tell apart.
+    TooMany {
+        /// The first line too many, from 1.
+        line: usize,
     },
     /// Occurs when a module cannot be opened or read.
     Read {
@@ -72,6 +72,12 @@ pub enum Error {
         /// Its length in bytes.
         len: usize,
     },
+    /// Occurs when a `.merkle` file does not end in a struct module_signature for a Merkle proof of
+    /// its length, and the marker.
+    NotMerkleFile {
+        /// Its length in bytes.
+        len: usize,
+    },
 }
 
 impl fmt::Display for Error {
@@ -87,9 +93,7 @@ impl fmt::Display for Error {
             Self::ListedTwice { line, first, name } => {
                 write!(f, "line {line}: '{}' is already on line {first}; a module has one position", text(name))
             }
-            Self::Position { pos } => {
-                write!(f, "position {pos} does not fit the 32 bits of a module hash")
-            }
+            Self::TooMany { line } => write!(f, "line {line}: a module hash has 32 bits for the position, not more"),
             Self::Read { source } => write!(f, "cannot read module: {source}"),
             Self::NotAFile => write!(f, "cannot read module: not a regular file"),
             Self::Changed { before, after } if before != after => {
@@ -103,6 +107,9 @@ impl fmt::Display for Error {
             ),
             Self::ProofLen { len } => {
                 write!(f, "proof is {len} bytes, not 4 for the position and 32 for each of at most 32 levels")
+            }
+            Self::NotMerkleFile { len } => {
+                write!(f, "{len} bytes that are no Merkle proof as it is appended to a module")
             }
         }
     }

@@ -28,17 +28,18 @@ impl Default for Buffer {
 
 /// The leaf of the module at `path` at position `pos` of `modules.order`.
 ///
-/// A Merkle proof at the end is not part of the contents: the kernel takes it off before it
-/// hashes. So a module has the same leaf before and after it got its proof. Anything else at the
-/// end, a PKCS#7 signature as well, is contents.
+/// Merkle proofs at the end are not part of the contents: the kernel takes its proof off before it
+/// hashes. So a module has the same leaf before and after it got its proof, and however often it
+/// got one: see [`without_proofs`](crate::without_proofs). Anything else at the end, a PKCS#7
+/// signature as well, is contents.
 ///
 /// Fails when the module is not a regular file, cannot be read, or changes meanwhile.
 pub fn hash_module(path: &Path, pos: u32, buffer: &mut Buffer) -> Result<Hash> {
     let module = ModuleFile::open(path)?;
-    let contents = match module.trailer()? {
-        Ok(Some(trailer)) if trailer.id_type == IdType::Merkle => trailer.signature.start,
-        _ => module.len(),
-    };
+    let mut contents = module.len();
+    while let Ok(Some(Trailer { id_type: IdType::Merkle, signature })) = module.trailer(contents)? {
+        contents = signature.start;
+    }
     module.hash(pos, contents, buffer)
 }
 
@@ -65,13 +66,12 @@ impl<'a> ModuleFile<'a> {
         self.before.len()
     }
 
-    /// What the end of the file says about a signature.
-    pub(crate) fn trailer(&self) -> Result<std::result::Result<Option<Trailer>, TrailerError>> {
+    /// What the end of the first `len` bytes says about a signature.
+    pub(crate) fn trailer(&self, len: u64) -> Result<std::result::Result<Option<Trailer>, TrailerError>> {
         let mut tail = [0; Trailer::LEN];
-        let (tail, _) = tail.split_at_mut(at_most(self.len(), Trailer::LEN));
-        let start = self.len() - tail.len() as u64;
-        self.read_exact_at(tail, start)?;
-        Ok(Trailer::parse(tail, self.len()))
+        let (tail, _) = tail.split_at_mut(at_most(len, Trailer::LEN));
+        self.read_exact_at(tail, len - tail.len() as u64)?;
+        Ok(Trailer::parse(tail, len))
     }
 
     /// Fills `bytes` from `offset`.
@@ -220,7 +220,7 @@ mod tests {
         OpenOptions::new().write(true).open(&path).unwrap().set_len(70).unwrap();
         let error = hash(&module).unwrap_err();
         assert_eq!(error.to_string(), "module changed while it was read: 100 bytes, then 70");
-        let error = module.trailer().unwrap_err();
+        let error = module.trailer(module.len()).unwrap_err();
         assert!(matches!(error, Error::Changed { before: 100, after: 70 }));
     }
 

@@ -2,7 +2,7 @@
 //! proofs, and their check.
 //!
 //! ```text
-//! modules.order ─ order ─> paths ─ pool, file ─> leaf hashes ─ tree ─> root  -> .module_hashes of vmlinux
+//! modules.order ─ order ─> paths ─ file ─> leaf hashes ─ tree ─> root  -> .module_hashes of vmlinux
 //!                                                                  └─> proof ─ signature -> behind the module
 //! module ─ signature ─> contents, proof ─ verify ─> what the kernel would say
 //! ```
@@ -13,7 +13,8 @@
 //! node = SHA-256(0x02 || left || right)
 //! ```
 //!
-//! This crate reads module files and nothing else. It knows nothing of ELF: where `.module_hashes`
+//! This crate reads module files and nothing else, one at a time: how many threads do so is for
+//! the caller to say. It knows nothing of ELF: where `.module_hashes`
 //! lies in vmlinux, and in which byte order, is told by the caller. It writes no file. Errors do
 //! not name the file they are about; the caller, who has its name, puts it in front.
 //!
@@ -23,7 +24,6 @@
 mod error;
 mod file;
 mod order;
-mod pool;
 mod root;
 mod signature;
 mod tree;
@@ -32,8 +32,7 @@ mod verify;
 pub use error::{Error, Result};
 pub use file::{Buffer, hash_module};
 pub use order::{Module, parse_order};
-pub use pool::{hash_modules, in_parallel};
 pub use root::{ByteOrder, RootSection};
-pub use signature::{IdType, Trailer, TrailerError, merkle_file};
+pub use signature::{IdType, Trailer, TrailerError, merkle_file, parse_merkle_file, without_proofs};
 pub use tree::{Hash, LeafHasher, Proof, Tree};
 pub use verify::{Verdict, verify_module};

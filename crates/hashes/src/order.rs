@@ -7,14 +7,20 @@ use std::path::PathBuf;
 
 use crate::{Error, Result};
 
-/// One line of `modules.order`. Its position in the tree is its place in the list.
+/// One line of `modules.order`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Module<'a> {
     /// The line without its `.o`, borrowed. Any bytes: spaces, not UTF-8, more dots.
     stem: &'a [u8],
+    pos: u32,
 }
 
 impl Module<'_> {
+    /// Position of the module in the tree: lines before it.
+    pub fn pos(&self) -> u32 {
+        self.pos
+    }
+
     /// A file of this module, relative to the directory `modules.order` was written for: `.ko` is
     /// the module, `.ko.stripped` what is installed when modules are stripped, `.merkle` its
     /// proof, `.o` the line itself. Only the line's last `.o` is replaced: `a.b.o` is `a.b.ko`.
@@ -54,7 +60,8 @@ pub fn parse_order(contents: &[u8]) -> Result<Vec<Module<'_>>> {
             let name = name.to_vec();
             return Err(Error::ListedTwice { line, first, name });
         }
-        modules.push(Module { stem });
+        let pos = u32::try_from(modules.len()).map_err(|_| Error::TooMany { line })?;
+        modules.push(Module { stem, pos });
     }
     Ok(modules)
 }
@@ -92,6 +99,12 @@ mod tests {
     #[test]
     fn order_is_kept() {
         assert_eq!(files(b"b.o\na.o\nc.o\n", ".ko"), [b"b.ko", b"a.ko", b"c.ko"]);
+    }
+
+    #[test]
+    fn positions_count_lines_from_0() {
+        let positions = parse_order(b"b.o\na.o\nc.o\n").unwrap().iter().map(Module::pos).collect::<Vec<_>>();
+        assert_eq!(positions, [0, 1, 2]);
     }
 
     #[test]

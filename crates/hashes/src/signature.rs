@@ -10,7 +10,7 @@
 use std::ops::Range;
 use std::{error, fmt};
 
-use crate::Proof;
+use crate::{Error, Proof};
 
 const MARKER: &[u8; 28] = b"~Module signature appended~\n";
 
@@ -135,8 +135,37 @@ impl Trailer {
     }
 }
 
-/// What is appended to a module to give it this proof: the contents of its `.merkle` file. A proof
-/// that is there already is to be taken off before, at [`Trailer::signature`]'s start.
+/// `module` without the Merkle proofs at its end, several when it was installed over itself with
+/// `cat x.merkle >> x.ko`. What is then at the end is in the second value: nothing, or a PKCS#7
+/// signature, which is contents as far as hashes go. Fails when it is a broken signature.
+pub fn without_proofs(module: &[u8]) -> Result<(&[u8], Option<IdType>), TrailerError> {
+    let mut contents = module;
+    loop {
+        let tail = contents.last_chunk::<{ Trailer::LEN }>().map_or(contents, |tail| tail);
+        let (id_type, start) = match Trailer::parse(tail, contents.len() as u64)? {
+            None => return Ok((contents, None)),
+            Some(trailer) => (trailer.id_type, usize::try_from(trailer.signature.start).ok()),
+        };
+        match start.and_then(|start| contents.get(..start)) {
+            Some(before) if id_type == IdType::Merkle => contents = before,
+            _ => return Ok((contents, Some(id_type))),
+        }
+    }
+}
+
+/// The proof in a `.merkle` file; fails when `bytes` are not exactly what [`merkle_file`] gives.
+pub fn parse_merkle_file(bytes: &[u8]) -> crate::Result<Proof> {
+    let error = Error::NotMerkleFile { len: bytes.len() };
+    let proof = bytes.len().checked_sub(Trailer::LEN).and_then(|len| bytes.get(..len));
+    let proof = Proof::decode(proof.ok_or(error)?)?;
+    match merkle_file(&proof) == bytes {
+        true => Ok(proof),
+        false => Err(Error::NotMerkleFile { len: bytes.len() }),
+    }
+}
+
+/// What is appended to a module to give it this proof: the contents of its `.merkle` file. Proofs
+/// that are there already are to be taken off before, see [`without_proofs`].
 pub fn merkle_file(proof: &Proof) -> Vec<u8> {
     let [a, b, c, d] = proof.encoded_len().to_be_bytes();
     let mut bytes = proof.encode();
@@ -171,6 +200,47 @@ mod tests {
         assert_eq!(bytes[..68], proof.encode());
         assert_eq!(bytes[68..80], [0, 0, 3, 0, 0, 0, 0, 0, 0, 0, 0, 68]);
         assert_eq!(&bytes[80..], b"~Module signature appended~\n");
+    }
+
+    #[test]
+    fn merkle_files_are_read_back() {
+        for count in [1, 2, 5] {
+            let proof = Tree::new(vec![Hash::ZERO; count]).proof(0).unwrap();
+            assert_eq!(parse_merkle_file(&merkle_file(&proof)).unwrap(), proof);
+        }
+    }
+
+    #[test]
+    fn anything_but_a_merkle_file_is_refused() {
+        let good = merkle_file(&Tree::new([Hash::ZERO; 4]).proof(2).unwrap());
+        // A poked byte of the proof gives another proof; of what is behind it, none.
+        for place in 68..good.len() {
+            let mut bad = good.clone();
+            bad[place] ^= 1;
+            assert!(matches!(parse_merkle_file(&bad), Err(Error::NotMerkleFile { len: 108 })), "byte {place}");
+        }
+        for len in 0..good.len() {
+            assert!(parse_merkle_file(&good[good.len() - len..]).is_err(), "{len} bytes");
+        }
+        assert!(parse_merkle_file(&[&b"module"[..], &good].concat()).is_err());
+    }
+
+    #[test]
+    fn all_proofs_come_off_and_nothing_else() {
+        let proof = merkle_file(&Tree::new([Hash::ZERO; 4]).proof(2).unwrap());
+        for count in 0..4 {
+            let module = [b"contents", &proof.repeat(count)[..]].concat();
+            assert_eq!(without_proofs(&module), Ok((&b"contents"[..], None)), "{count} proofs");
+        }
+        let mut signed = [b"contents", &proof[..]].concat();
+        let id_type = signed.len() - Trailer::LEN + 2;
+        signed[id_type] = 2;
+        let both = [&signed[..], &proof].concat();
+        assert_eq!(without_proofs(&signed), Ok((&signed[..], Some(IdType::Pkcs7))));
+        assert_eq!(without_proofs(&both), Ok((&signed[..], Some(IdType::Pkcs7))));
+        signed[id_type] = 9;
+        let both = [&signed[..], &proof].concat();
+        assert_eq!(without_proofs(&both), Err(TrailerError::IdType { id_type: 9 }));
     }
 
     #[test]

@@ -88,7 +88,7 @@ impl fmt::Display for Verdict {
 /// or changes meanwhile.
 pub fn verify_module(path: &Path, root: &RootSection, buffer: &mut Buffer) -> Result<Verdict> {
     let module = ModuleFile::open(path)?;
-    let signature = match module.trailer()? {
+    let signature = match module.trailer(module.len())? {
         Err(error) => return Ok(Verdict::Broken(error)),
         Ok(None) => return Ok(Verdict::Unsigned),
         Ok(Some(trailer)) if trailer.id_type == IdType::Pkcs7 => return Ok(Verdict::Pkcs7),
@@ -107,7 +107,7 @@ pub fn verify_module(path: &Path, root: &RootSection, buffer: &mut Buffer) -> Re
 
     let pos = proof.pos();
     let leaf = module.hash(pos, signature.start, buffer)?;
-    Ok(match proof.proves(leaf, root) {
+    Ok(match proof.root(leaf) == *root {
         true => Verdict::Good { pos },
         false => Verdict::Mismatch { pos, levels },
     })
@@ -166,8 +166,11 @@ mod tests {
     fn a_proof_does_not_change_the_leaf() {
         let (_dir, paths, tree) = build(3);
         let before = hash_module(&paths[1], 1, &mut Buffer::new()).unwrap();
-        append(&paths[1], &merkle_file(&tree.proof(1).unwrap()));
-        assert_eq!(hash_module(&paths[1], 1, &mut Buffer::new()).unwrap(), before);
+        // Appended again and again, as by installing a module over itself with `cat`.
+        for _ in 0..3 {
+            append(&paths[1], &merkle_file(&tree.proof(1).unwrap()));
+            assert_eq!(hash_module(&paths[1], 1, &mut Buffer::new()).unwrap(), before);
+        }
     }
 
     #[test]

@@ -5,11 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking, its helpers as well")]
 
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use elfgraft_hashes::{
-    Buffer, ByteOrder, Hash, Result, RootSection, Tree, hash_modules, merkle_file, parse_order, verify_module,
+    Buffer, ByteOrder, Hash, Result, RootSection, Tree, hash_module, merkle_file, parse_order, verify_module,
 };
 use proptest::prelude::*;
 
@@ -91,7 +90,7 @@ use model::Model;
 
 /// Writes the modules and a `modules.order` that lists them, and takes the crate's way through all
 /// of it: what it says must be what the model says, and every module with its proof must be good.
-fn agree(contents: Vec<Vec<u8>>, threads: usize, suffix: &str) {
+fn agree(contents: Vec<Vec<u8>>, suffix: &str) {
     let dir = tempfile::tempdir().unwrap();
     let mut order = String::new();
     for (i, contents) in contents.iter().enumerate() {
@@ -100,14 +99,14 @@ fn agree(contents: Vec<Vec<u8>>, threads: usize, suffix: &str) {
         order += &format!("{name}.o\n");
         fs::write(dir.path().join(name + suffix), contents).unwrap();
     }
-    agree_on(dir.path(), order.as_bytes(), &Model::new(contents), threads, suffix);
+    agree_on(dir.path(), order.as_bytes(), &Model::new(contents), suffix);
 }
 
-fn agree_on(dir: &Path, order: &[u8], model: &Model, threads: usize, suffix: &str) {
+fn agree_on(dir: &Path, order: &[u8], model: &Model, suffix: &str) {
     let modules = parse_order(order).unwrap();
     let paths: Vec<PathBuf> = modules.iter().map(|module| dir.join(module.with_suffix(suffix))).collect();
-    let threads = NonZeroUsize::new(threads).unwrap();
-    let leaves = hash_modules(&paths, threads, |_, _| ()).into_iter();
+    let mut buffer = Buffer::new();
+    let leaves = modules.iter().zip(&paths).map(|(module, path)| hash_module(path, module.pos(), &mut buffer));
     let tree = Tree::new(leaves.collect::<Result<Vec<Hash>>>().unwrap());
 
     let root = tree.root();
@@ -137,26 +136,26 @@ fn modules(count: usize) -> Vec<Vec<u8>> {
 #[test]
 fn small_counts() {
     for count in [0, 1, 2, 3, 5] {
-        agree(modules(count), 2, ".ko");
+        agree(modules(count), ".ko");
     }
 }
 
 #[test]
 fn powers_of_two_and_one_more() {
     for count in [4, 8, 16, 32, 64, 128] {
-        agree(modules(count), 2, ".ko");
-        agree(modules(count + 1), 2, ".ko");
+        agree(modules(count), ".ko");
+        agree(modules(count + 1), ".ko");
     }
 }
 
 #[test]
 fn stripped_modules() {
-    agree(modules(3), 1, ".ko.stripped");
+    agree(modules(3), ".ko.stripped");
 }
 
 #[test]
 fn empty_module() {
-    agree(vec![b"a".to_vec(), Vec::new(), b"c".to_vec()], 1, ".ko.stripped");
+    agree(vec![b"a".to_vec(), Vec::new(), b"c".to_vec()], ".ko.stripped");
 }
 
 /// A third opinion, by hand: `printf '\1\0\0\0\0a' | openssl sha256 -binary > a`, and so on for b
@@ -191,7 +190,7 @@ fn modules_of_a_kernel_package() {
     assert!(!names.is_empty(), "no modules");
     let order: String = names.iter().map(|name| format!("{}\n", name.display())).collect();
     let contents = names.iter().map(|name| fs::read(dir.join(name).with_extension("ko")).unwrap());
-    agree_on(&dir, order.as_bytes(), &Model::new(contents), 2, ".ko");
+    agree_on(&dir, order.as_bytes(), &Model::new(contents), ".ko");
 }
 
 proptest! {
@@ -200,8 +199,7 @@ proptest! {
     #[test]
     fn any_modules(
         contents in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..40),
-        threads in 1_usize..5,
     ) {
-        agree(contents, threads, ".ko");
+        agree(contents, ".ko");
     }
 }
