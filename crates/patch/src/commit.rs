@@ -19,7 +19,9 @@ pub struct Options {
     pub in_place: bool,
     /// Survive a power loss: sync the file, and its directory.
     pub fsync: bool,
-    /// Give the output the input's access and modification time.
+    /// Give the output the input's access and modification time. Means nothing for an input from
+    /// memory. After an in-place edit, another program that has the file open cannot see by the
+    /// times that it changed.
     pub preserve_times: bool,
 }
 

@@ -1,6 +1,6 @@
 //! Writes only the changed ranges into the file itself, with an undo file beside it meanwhile.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::iter;
 use std::ops::Range;
@@ -57,6 +57,9 @@ pub fn can_in_place(patch: &Patch<'_>) -> bool {
 /// An exclusive `flock` keeps other elfgrafts out; the second of two that want to edit the same
 /// file gets [`IoError::Changed`].
 ///
+/// Afterwards the input's mapping shows the new contents, and what was cut off must not be read:
+/// drop the input, and whatever borrows from it, soon.
+///
 /// Refused, with nothing touched: kept bytes that move, more than 16 MiB of old bytes to save, an
 /// input that is no file, a name too long for an undo file.
 ///
@@ -97,21 +100,21 @@ pub fn in_place(patch: &Patch<'_>, input: &Input, options: &Options) -> Result<I
     settle(path, undo_path, file, &found, Ok(file))?;
     input.unchanged()?;
 
-    let undo = record(patch, input, file, Identity::of(&found), ranges).map_err(IoError::system("read", path))?;
-    publish(&undo, path, undo_path, options)?;
+    let undo = record(patch, input, file, Identity::of(&found), ranges, options.fsync)
+        .map_err(IoError::system("read", path))?;
+    publish(&undo, path, undo_path)?;
     let left_behind = |reason, source| {
         let source = Some(source);
         Err(IoError::Undo { path: path.to_owned(), undo: undo_path.to_owned(), reason, source })
     };
     if let Err(error) = apply(patch, input, file, &undo, path, options) {
-        return match undo.restore(file).and_then(|()| fs::remove_file(undo_path)) {
+        return match undo.restore(file).and_then(|()| undo.remove(undo_path, file)) {
             Ok(()) => Err(error),
             Err(source) => left_behind("the file could be neither changed nor restored; open it again", source),
         };
     }
-    fuse::step();
-    if let Err(source) = fs::remove_file(undo_path) {
-        return left_behind("the edit is complete, but it cannot be removed", source);
+    if let Err(source) = undo.remove(undo_path, file) {
+        return left_behind("the edit is complete, but the undo file cannot be removed", source);
     }
     Ok(InPlace::Done(Outcome::new(Kind::InPlace, Some(metadata), patch)))
 }
@@ -147,6 +150,7 @@ fn record(
     file: &File,
     identity: Identity,
     ranges: Vec<Range<u64>>,
+    durable: bool,
 ) -> io::Result<Undo> {
     let bytes = input.bytes();
     let save = |range: Range<u64>| {
@@ -165,21 +169,22 @@ fn record(
         len_before: patch.input_len(),
         len_after: patch.output_len(),
         tail: if appended.is_empty() { 0 } else { tail.finish() },
+        durable,
         ranges: ranges.into_iter().map(save).collect::<io::Result<_>>()?,
     })
 }
 
 /// Makes the undo file appear, complete.
-fn publish(undo: &Undo, path: &Path, undo_path: &Path, options: &Options) -> Result<(), IoError> {
+fn publish(undo: &Undo, path: &Path, undo_path: &Path) -> Result<(), IoError> {
     let cannot = || IoError::system("create the undo file", undo_path);
     let stage = Stage::beside(path, 0o600).map_err(cannot())?;
     stage.file.write_all_at(&undo.encode(), 0).map_err(cannot())?;
-    if options.fsync {
+    if undo.durable {
         stage.file.sync_all().map_err(cannot())?;
     }
     fuse::step();
     stage.link_as(undo_path).map_err(cannot())?;
-    if options.fsync {
+    if undo.durable {
         let synced = sync_directory_of(path);
         synced.map_err(IoError::system("sync the directory of", path))?;
     }
@@ -195,8 +200,7 @@ fn apply(
     path: &Path,
     options: &Options,
 ) -> Result<(), IoError> {
-    let write_error = || IoError::system("write", path);
-    write_changes(patch, input, file, undo, options).map_err(write_error())?;
+    write_changes(patch, input, file, undo).map_err(IoError::system("write", path))?;
     let state = undo.state(file).map_err(IoError::system("read back", path))?;
     if !state.is_some_and(|state| state.new) {
         return Err(IoError::Differs {
@@ -207,13 +211,10 @@ fn apply(
     if let Some(metadata) = input.metadata().filter(|_| options.preserve_times) {
         set_times(file, metadata).map_err(IoError::system("set the times of", path))?;
     }
-    if options.fsync {
-        file.sync_all().map_err(write_error())?;
-    }
     Ok(())
 }
 
-fn write_changes(patch: &Patch<'_>, input: &Input, file: &File, undo: &Undo, options: &Options) -> io::Result<()> {
+fn write_changes(patch: &Patch<'_>, input: &Input, file: &File, undo: &Undo) -> io::Result<()> {
     if undo.len_after > undo.len_before {
         fuse::step();
         file.set_len(undo.len_after)?;
@@ -222,7 +223,7 @@ fn write_changes(patch: &Patch<'_>, input: &Input, file: &File, undo: &Undo, opt
             gather.put(at, bytes)?;
         }
         gather.flush()?;
-        if options.fsync {
+        if undo.durable {
             file.sync_data()?;
         }
     }

@@ -10,7 +10,6 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use crate::error::IoError;
-use crate::fuse;
 use crate::place::{Lock, resolve, same_file};
 use crate::undo::{Decoded, Identity, MOST_LEN, State, Undo, beside};
 
@@ -71,8 +70,7 @@ pub(crate) fn settle(
     match (ours, state) {
         // Nothing needs it. If it cannot be removed, it does no harm.
         (_, Some(State { old: true, .. } | State { new: true, .. })) | (false, None) => {
-            fuse::step();
-            let _ = fs::remove_file(undo_path);
+            let _ = undo.remove(undo_path, file);
             Ok(())
         }
         (true, Some(_)) => {
@@ -83,8 +81,7 @@ pub(crate) fn settle(
                 return problem("it belongs to another user; let that user restore the file", None);
             }
             let restored = writable.and_then(|file| undo.restore(file));
-            fuse::step();
-            match restored.and_then(|()| fs::remove_file(undo_path)) {
+            match restored.and_then(|()| undo.remove(undo_path, file)) {
                 Ok(()) => Ok(()),
                 Err(error) => problem("the file cannot be restored", Some(error)),
             }

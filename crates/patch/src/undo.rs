@@ -12,7 +12,8 @@
 //!     56     8  length of the edited file before the edit
 //!     64     8  ... and after it
 //!     72     8  hash of the bytes the edit appends, 0 if none
-//!     80        for each changed range: its offset (8), its length (8), its old bytes, and as many
+//!     80     8  1 if the edit is to survive a power loss, else 0
+//!     88        for each changed range: its offset (8), its length (8), its old bytes, and as many
 //!               of its new bytes as lie in front of the new end
 //! ```
 //!
@@ -26,7 +27,7 @@
 //! tail is zero until it is written again, which counts as new).
 
 use std::ffi::OsString;
-use std::fs::{File, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -79,6 +80,8 @@ pub(crate) struct Undo {
     pub(crate) len_after: u64,
     /// Hash of the bytes behind the old end, 0 if there are none.
     pub(crate) tail: u64,
+    /// Whether the file must be synced before this record of it goes away.
+    pub(crate) durable: bool,
     /// By ascending offset, without overlaps, inside the old length.
     pub(crate) ranges: Vec<Saved>,
 }
@@ -126,7 +129,8 @@ impl Undo {
     pub(crate) fn encode(&self) -> Vec<u8> {
         let mut out = vec![0; HASHED];
         let Identity { device, inode, born } = self.file;
-        for number in [device, inode, born, self.len_before, self.len_after, self.tail] {
+        let durable = u64::from(self.durable);
+        for number in [device, inode, born, self.len_before, self.len_after, self.tail, durable] {
             out.extend(number.to_le_bytes());
         }
         for Saved { at, old, new } in &self.ranges {
@@ -161,6 +165,7 @@ impl Undo {
         let mut rest = header;
         let file = Identity { device: rest.number()?, inode: rest.number()?, born: rest.number()? };
         let (len_before, len_after, tail) = (rest.number()?, rest.number()?, rest.number()?);
+        let durable = rest.number()? == 1;
         let mut ranges = Vec::new();
         let mut free = 0;
         while !rest.0.is_empty() {
@@ -173,7 +178,7 @@ impl Undo {
             let new_len = len.min(len_after.saturating_sub(at));
             ranges.push(Saved { at, old: rest.take(len)?.to_vec(), new: rest.take(new_len)?.to_vec() });
         }
-        Some(Self { file, len_before, len_after, tail, ranges })
+        Some(Self { file, len_before, len_after, tail, durable, ranges })
     }
 
     /// How far the edit got in `file`, read under the lock. None if the file has bytes, or a
@@ -219,6 +224,15 @@ impl Undo {
             at += len as u64;
         }
         Ok(hash.finish())
+    }
+
+    /// Removes the undo file of `file`, after which only the file itself tells of the edit.
+    pub(crate) fn remove(&self, undo_path: &Path, file: &File) -> io::Result<()> {
+        if self.durable {
+            file.sync_all()?;
+        }
+        fuse::step();
+        fs::remove_file(undo_path)
     }
 
     /// Puts the old bytes and the old length back. Can be interrupted and begun again.

@@ -6,12 +6,12 @@
 
 use std::env;
 use std::fs::{self, File, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use elfgraft_patch::{Builder, Input, Kind, Options, Patch, commit, replace, write_file};
+use elfgraft_patch::{Builder, Input, Kind, Options, Patch, WriteOptions, commit, replace, write_file};
 use tempfile::TempDir;
 
 const PLAIN: Options = Options { in_place: false, fsync: false, preserve_times: false };
@@ -128,7 +128,7 @@ fn the_umask_counts_for_new_files_only() {
     assert_eq!(mode(&out), 0o750);
     replace(&patch(8, 8), &input, &path, &PLAIN).unwrap();
     assert_eq!(mode(&path), 0o4777);
-    write_file(&dir.path().join("whole"), b"", &Default::default()).unwrap();
+    write_file(&dir.path().join("whole"), b"", &WriteOptions::default()).unwrap();
     assert_eq!(mode(&dir.path().join("whole")), 0o640);
     let stdin = Input::from_reader("-", &b"contents"[..]).unwrap();
     replace(&patch(8, 8), &stdin, &dir.path().join("from stdin"), &PLAIN).unwrap();
@@ -189,6 +189,22 @@ fn replaces_a_file_of_somebody_else() {
     let Some(path) = env::var_os("ELFGRAFT_TEST_FILE") else { return };
     let path = Path::new(&path);
     replace(&patch(8, 8), &Input::open(path).unwrap(), path, &PLAIN).unwrap();
+}
+
+/// As root, a failure of this test would replace the machine's devices.
+#[test]
+fn devices_are_written_into() {
+    if !in_child("devices_are_written_into", "true") {
+        return;
+    }
+    let (_dir, path) = dir_with(b"contents");
+    let input = Input::open(&path).unwrap();
+    let null = Path::new("/dev/null");
+    assert_eq!(replace(&patch(8, 8), &input, null, &PLAIN).unwrap().kind, Kind::Streamed);
+    assert_eq!(write_file(null, b"two", &WriteOptions::default()).unwrap().kind, Kind::Streamed);
+    assert!(fs::metadata(null).unwrap().file_type().is_char_device());
+    let text = replace(&patch(8, 8), &input, Path::new("/dev/full"), &PLAIN).unwrap_err().to_string();
+    assert_eq!(text, "cannot write '/dev/full': No space left on device (os error 28)");
 }
 
 #[test]
