@@ -115,7 +115,12 @@ impl BtfBuilder {
 
     /// DECL_TAG on a whole type (component -1).
     pub fn decl_tag(&mut self, name: &str, target: u32) -> u32 {
-        self.record(name, Kind::DeclTag, 0, target, &[u32::MAX])
+        self.component_tag(name, target, u32::MAX)
+    }
+
+    /// DECL_TAG on a parameter or member, by its position.
+    pub fn component_tag(&mut self, name: &str, target: u32, component: u32) -> u32 {
+        self.record(name, Kind::DeclTag, 0, target, &[component])
     }
 
     /// Adds a layout section (and the header that has one) which gives `kind` these sizes and the kinds below it none.

@@ -11,17 +11,16 @@ impl Btf<'_> {
     pub fn validate(&self) -> Result<(), Error> {
         let (ids, strings) = (self.own_ids(), self.own_strings());
         for ty in ids.clone().filter_map(|id| self.get(id)) {
-            for (field, _, value) in ty.fields() {
-                match field {
-                    Field::Name if value >= strings.end => {
-                        return Err(Error::BadString { id: ty.id, kind: ty.kind, offset: value, end: strings.end });
-                    }
-                    Field::Type if value >= ids.end => {
-                        return Err(Error::BadReference { id: ty.id, kind: ty.kind, target: value, end: ids.end });
-                    }
-                    Field::Name | Field::Type => {}
+            // Not a `for`: the iterator's own loop takes half the time, and a kernel has a million fields.
+            ty.fields().try_for_each(|(field, _, value)| match field {
+                Field::Name if value >= strings.end => {
+                    Err(Error::BadString { id: ty.id, kind: ty.kind, offset: value, end: strings.end })
                 }
-            }
+                Field::Type if value >= ids.end => {
+                    Err(Error::BadReference { id: ty.id, kind: ty.kind, target: value, end: ids.end })
+                }
+                Field::Name | Field::Type => Ok(()),
+            })?;
             if ty.kind == Kind::Func {
                 let target = ty.size_or_type;
                 let kind = self.get(target).map(|proto| proto.kind);

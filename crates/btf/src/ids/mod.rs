@@ -28,6 +28,7 @@
 
 mod check;
 mod finding;
+mod lookup;
 mod model;
 mod name;
 mod place;
@@ -37,9 +38,10 @@ mod show;
 mod tests;
 
 pub use finding::{Finding, Problem};
+pub use lookup::Warning;
 pub use model::{Ids, SetKind};
 pub use name::{IdName, parse_id_name};
-pub use rearrange::{Move, Options, Outcome, Warning};
+pub use rearrange::{Move, Options, Outcome};
 pub use show::Row;
 
 /// A symbol of the file that points into `.BTF_ids`.

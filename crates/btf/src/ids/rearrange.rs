@@ -1,11 +1,11 @@
 //! Resolving and sorting: new bytes for the section, and the symbols that move with their entries.
 
-use super::model::{Ids, Member, Set, SetKind, lossy};
+use super::lookup::Warning;
+use super::model::{Ids, Member, Set, SetKind};
 use super::place::{Old, Place};
 use crate::{Btf, Error, Kind};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt;
+use std::collections::BTreeMap;
 
 /// What the caller knows about the file.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,41 +36,6 @@ pub struct Move {
     pub offset: u64,
 }
 
-/// What the kernel's build warns of; the text is that of its `resolve_btfids`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Warning {
-    /// Several types have a wanted kind and name; the first is used.
-    MultipleIds {
-        /// The kind.
-        kind: Kind,
-        /// The name.
-        name: String,
-        /// The ID that is used.
-        used: u32,
-        /// The ID of another one.
-        other: u32,
-    },
-    /// No type has a wanted kind and name; the IDs are 0.
-    Unresolved {
-        /// The kind.
-        kind: Kind,
-        /// The name.
-        name: String,
-    },
-}
-
-impl fmt::Display for Warning {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Warning::MultipleIds { name, used, other, .. } => {
-                write!(f, "WARN: multiple IDs found for '{name}': {used}, {other} - using {used}")
-            }
-            Warning::Unresolved { name, .. } => write!(f, "WARN: resolve_btfids: unresolved symbol {name}"),
-        }
-    }
-}
-
 /// The section after resolving or sorting.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -86,9 +51,6 @@ pub struct Outcome {
     /// an entry with it, right or wrong).
     pub unproven: Vec<String>,
 }
-
-/// The ID of each wanted type.
-type Resolved<'a> = HashMap<(Kind, &'a [u8]), u32>;
 
 struct Entry {
     id: u32,
@@ -185,46 +147,6 @@ impl<'a> Ids<'a> {
             Place::Realign(slots) => slots.clone(),
             Place::Right | Place::Unproven => set.members.iter().map(|member| set.slot(member)).collect(),
         }
-    }
-
-    fn look_up(&self, btf: &Btf, warnings: &mut Vec<Warning>) -> Resolved<'a> {
-        let members = || self.sets.iter().flat_map(|set| &set.members).chain(&self.lists);
-        // The kernel's tool has a tree per kind, walks it from the greatest name down, and the kinds in this order.
-        let wanted: BTreeSet<_> = members().map(|member| (member.kind, Reverse(member.name))).collect();
-        let wanted: Vec<_> = wanted.into_iter().map(|(kind, Reverse(name))| (kind, name)).collect();
-        let found = btf.find_all(&wanted);
-        let of_kind = |kind| wanted.iter().zip(&found).filter(move |((k, _), _)| *k == kind);
-        // It stops to look for a kind when it has found as many names as the kind has symbols.
-        let stops_at = |kind: Kind| {
-            let symbols: usize = members().filter(|m| m.kind == kind).map(|m| m.symbols.len()).sum();
-            let firsts: Vec<u32> = of_kind(kind).filter_map(|(_, ids)| ids.first().copied()).collect();
-            if firsts.len() == symbols { firsts.into_iter().max() } else { None }.unwrap_or(u32::MAX)
-        };
-        let stops: HashMap<Kind, u32> = wanted
-            .iter()
-            .map(|&(kind, _)| kind)
-            .collect::<BTreeSet<_>>()
-            .into_iter()
-            .map(|kind| (kind, stops_at(kind)))
-            .collect();
-        let mut multiple = Vec::new();
-        for (&(kind, name), ids) in wanted.iter().zip(&found) {
-            if let [used, others @ ..] = &ids[..] {
-                let seen = others.iter().filter(|&other| stops.get(&kind).is_some_and(|stop| other < stop));
-                multiple.extend(seen.map(|&other| (other, kind, name, *used)));
-            }
-        }
-        multiple.sort_unstable();
-        let multiple = multiple.into_iter().map(|(other, kind, name, used)| Warning::MultipleIds {
-            kind,
-            name: lossy(name),
-            used,
-            other,
-        });
-        warnings.extend(multiple);
-        let unresolved = wanted.iter().zip(&found).filter(|(_, ids)| ids.is_empty());
-        warnings.extend(unresolved.map(|(&(kind, name), _)| Warning::Unresolved { kind, name: lossy(name) }));
-        wanted.into_iter().zip(found).filter_map(|(name, ids)| Some((name, *ids.first()?))).collect()
     }
 
     /// Gives the members of a set new IDs, if there are any, sorts the entries, and moves symbols with them.

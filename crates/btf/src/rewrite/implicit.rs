@@ -172,9 +172,11 @@ mod tests {
             let base_data = b.build();
             let base = Btf::parse(&base_data).unwrap();
             let mut b = BtfBuilder::split(&base);
-            kfunc(&mut b, "foo", &["bpf_fastcall", "bpf_kfunc"]);
+            kfunc(&mut b, "foo", &["bpf_fastcall", "bpf_kfunc", "bpf_kfunc"]);
             kfunc(&mut b, "plain", &["bpf_kfunc"]);
-            kfunc(&mut b, "untagged", &[]);
+            let untagged = kfunc(&mut b, "untagged", &[]);
+            b.component_tag("bpf_kfunc", untagged, 0);
+            b.layout(19, 0, 12);
             let data = b.build();
             let btf = Btf::parse_split(&data, &base).unwrap();
             let flags: [(&[u8], u32); 4] =
@@ -182,10 +184,10 @@ mod tests {
             let new = add_prototypes(&btf, &flags).unwrap().unwrap();
             let new = Btf::parse_split(&new, &base).unwrap();
             new.validate().unwrap();
-            assert_eq!(describe(&new, "foo"), ["(a) bpf_fastcall bpf_kfunc"]);
+            assert_eq!(describe(&new, "foo"), ["(a) bpf_fastcall bpf_kfunc bpf_kfunc"]);
             assert_eq!(describe(&new, "foo_impl"), ["(a aux b) bpf_fastcall"]);
             assert_eq!(describe(&new, "plain"), ["(a aux b) bpf_kfunc"]);
-            assert_eq!(describe(&new, "untagged"), ["(a aux b) "]);
+            assert_eq!(describe(&new, "untagged"), ["(a aux b) bpf_kfunc"]);
             assert_eq!(describe(&new, "other"), ["(a aux b) bpf_kfunc"]);
             assert_eq!(new.own_ids().end, btf.own_ids().end + 3);
             assert_eq!(new.get(new.own_ids().end - 1).unwrap().size_or_type, 9);
