@@ -6,6 +6,7 @@ use std::path::Path;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::btf::{BtfArgs, BtfIdsArgs};
+use crate::module_hashes::ModuleHashesArgs;
 use crate::native::{DumpArgs, RemoveArgs, SetArgs};
 use crate::objcopy::ObjcopyArgs;
 use crate::report::Error;
@@ -34,6 +35,8 @@ enum Command {
     Btf(BtfArgs),
     /// Show, check, sort and resolve .BTF_ids
     BtfIds(BtfIdsArgs),
+    /// Module hashes: the Merkle root in vmlinux, and the proofs behind modules
+    ModuleHashes(ModuleHashesArgs),
     /// Drop-in for GNU objcopy, for edits of sections
     Objcopy(Box<ObjcopyArgs>),
 }
@@ -70,6 +73,7 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
             Command::Show(args) => args.run(),
             Command::Btf(args) => args.run(),
             Command::BtfIds(args) => args.run(),
+            Command::ModuleHashes(args) => args.run(),
             Command::Objcopy(args) => args.run(),
         },
     }

@@ -7,64 +7,85 @@
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use crate::report::{self, Error};
 
-/// Applies `f` to every item, in parallel, as far as processors and make allow.
-///
-/// # Errors
-/// [`Error::Reported`] if it failed for some; each failure has been printed, in the order of the items.
-pub fn for_each<T: Sync>(items: &[T], f: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
-    if let [one] = items {
-        return f(one);
-    }
-    let failures = Mutex::new(Vec::new());
+/// Applies `f` to every item, in parallel, as far as processors and make allow. The results are in the order of the
+/// items; items are begun in their order too.
+pub fn map<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> {
+    let results = Mutex::new(Vec::new());
     let next = AtomicUsize::new(0);
     let done = AtomicBool::new(false);
-    let take = || {
-        let at = next.fetch_add(1, Ordering::Relaxed);
-        let item = items.get(at);
-        done.fetch_or(item.is_none(), Ordering::Relaxed);
-        item.map(|item| (at, item))
-    };
     let work_one = || -> bool {
-        let Some((at, item)) = take() else { return false };
-        if let Err(e) = f(item) {
-            failures.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((at, e));
-        }
+        let at = next.fetch_add(1, Ordering::Relaxed);
+        let Some(item) = items.get(at) else {
+            done.store(true, Ordering::Relaxed);
+            return false;
+        };
+        let result = f(item);
+        results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
         true
     };
-    let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(items.len());
-    thread::scope(|scope| {
-        for _ in 1..threads {
-            scope.spawn(|| match Jobserver::from_env() {
-                Some(mut server) => {
-                    while !done.load(Ordering::Relaxed) {
-                        match server.acquire() {
-                            Some(token) => {
-                                while work_one() {}
-                                server.release(token);
-                            }
-                            None => thread::sleep(Duration::from_millis(2)),
-                        }
+    let beside = || match Jobserver::from_env() {
+        Some(mut server) => {
+            while !done.load(Ordering::Relaxed) {
+                match server.acquire() {
+                    Some(token) => {
+                        while work_one() {}
+                        server.release(token);
                     }
+                    None => thread::sleep(Duration::from_millis(2)),
                 }
-                None => while work_one() {},
-            });
+            }
+        }
+        None => while work_one() {},
+    };
+    thread::scope(|scope| {
+        let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(items.len());
+        for _ in 1..threads {
+            // Where the system gives no more threads, those there are do the work.
+            let _ = thread::Builder::new().spawn_scoped(scope, beside);
         }
         while work_one() {}
     });
-    let mut failures = failures.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
-    if failures.is_empty() {
-        return Ok(());
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+    results.sort_unstable_by_key(|(at, _)| *at);
+    results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// Applies `f` to every item, like [`map`].
+///
+/// # Errors
+/// That of the only item; with several, [`Error::Reported`] if it failed for some; each failure has been printed, in
+/// the order of the items.
+pub fn for_each<T: Sync>(items: &[T], f: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
+    match items {
+        [one] => f(one),
+        several => all_of(map(several, f)).map(drop),
     }
-    failures.sort_by_key(|(at, _)| *at);
-    failures.iter().for_each(|(_, e)| report::error(e));
-    Err(Error::Reported)
+}
+
+/// All results.
+///
+/// # Errors
+/// [`Error::Reported`] if there are errors among them; each has been printed.
+pub fn all_of<T>(results: Vec<Result<T, Error>>) -> Result<Vec<T>, Error> {
+    let mut good = Vec::with_capacity(results.len());
+    let mut failed = false;
+    for result in results {
+        match result {
+            Ok(value) => good.push(value),
+            Err(e) => {
+                failed = true;
+                report::error(&e);
+            }
+        }
+    }
+    if failed { Err(Error::Reported) } else { Ok(good) }
 }
 
 /// make's jobserver: a pipe with one byte per job that may run beside the first.
@@ -122,5 +143,18 @@ mod tests {
         });
         assert_eq!(sum.into_inner(), 4950);
         assert!(matches!(result, Err(Error::Reported)));
+    }
+
+    #[test]
+    fn results_are_in_the_order_of_the_items() {
+        for count in [0, 1, 2, 100] {
+            let items: Vec<u64> = (0..count).collect();
+            let squares = map(&items, |&n| {
+                // The first ones end last.
+                thread::sleep(Duration::from_micros(100 - n));
+                n * n
+            });
+            assert_eq!(squares, (0..count).map(|n| n * n).collect::<Vec<_>>());
+        }
     }
 }

@@ -4,6 +4,7 @@ mod blob;
 mod btf;
 mod cli;
 mod jobs;
+mod module_hashes;
 mod native;
 mod objcopy;
 mod report;

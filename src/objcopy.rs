@@ -148,7 +148,8 @@ pub fn patterns(values: &[OsString]) -> Patterns {
     values.iter().map(|v| Pattern::new(v.as_bytes())).collect()
 }
 
-fn by_pattern<T>(
+/// `PATTERN=VALUE` values of an option.
+pub fn by_pattern<T>(
     option: &str,
     values: &[OsString],
     parse: impl Fn(&std::ffi::OsStr) -> Result<T, Error>,

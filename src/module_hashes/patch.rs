@@ -1,0 +1,66 @@
+//! `module-hashes patch`: the root into vmlinux, in one pass with its final edits.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use elfgraft_edit::{Content, Edits, FlagSet, Target, plan};
+use elfgraft_elf::Image;
+
+use super::modules::ModulesArgs;
+use super::section;
+use crate::blob::open;
+use crate::objcopy::{by_pattern, patterns};
+use crate::report::Error;
+use crate::run::{Output, finish};
+
+/// Hash all modules and put the root into `.module_hashes` of vmlinux, in one pass with its final edits.
+///
+/// Nothing in the file moves for the root: it replaces 36 bytes. The edits are those of objcopy, in its spelling, and
+/// the result is the same as with objcopy called first.
+#[derive(Debug, clap::Args)]
+pub struct PatchArgs {
+    /// The vmlinux; with OUT, it is only read
+    #[arg(value_name = "VMLINUX")]
+    input: PathBuf,
+    /// Write the result to OUT instead
+    #[arg(value_name = "OUT")]
+    output: Option<PathBuf>,
+    #[command(flatten)]
+    modules: ModulesArgs,
+    /// Write X.merkle beside each module X.ko too: what `sign` appends
+    #[arg(long)]
+    proofs: bool,
+    /// Remove the sections that match, and the relocation sections that go with them
+    #[arg(short = 'R', long, value_name = "PATTERN")]
+    remove_section: Vec<OsString>,
+    /// Set sh_flags, as with objcopy: `noload` takes a section out of its segment
+    #[arg(long, value_name = "PATTERN=FLAGS")]
+    set_section_flags: Vec<OsString>,
+    #[command(flatten)]
+    out: Output,
+}
+
+impl PatchArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let parse_flags = |v: &std::ffi::OsStr| FlagSet::parse(&v.to_string_lossy()).map_err(Error::Usage);
+        let flags = by_pattern("--set-section-flags", &self.set_section_flags, parse_flags)?;
+        let file = open(&self.input)?;
+        let image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
+        section::find(&self.input, &image)?;
+
+        let modules = self.modules.hash()?;
+        let root = modules.tree.root().encode(section::byte_order(&image));
+        let edits = Edits {
+            remove: patterns(&self.remove_section),
+            flags,
+            update: vec![Content { section: Target::Name(section::NAME.to_vec()), bytes: root[..].into() }],
+            ..Edits::default()
+        };
+        let plan = plan(&image, &edits).map_err(Error::edit(&self.input))?;
+        if self.proofs && !self.out.dry_run {
+            modules.write_proofs(self.out.fsync)?;
+        }
+        finish(&file, self.output.as_deref().unwrap_or(&self.input), &plan, self.out)
+    }
+}

@@ -1,0 +1,60 @@
+//! `module-hashes verify`: what the kernel would say.
+
+use std::path::PathBuf;
+
+use elfgraft_hashes::{Buffer, Verdict, verify_module};
+use serde_json::json;
+
+use super::section::root_of;
+use crate::jobs;
+use crate::report::{self, Error, print};
+
+/// Tell what the kernel would say to modules: good, or the name of its error and what is wrong, a line for each.
+///
+/// Exit status 1 if it would not take one of them for its own.
+#[derive(Debug, clap::Args)]
+pub struct VerifyArgs {
+    /// Where the root is: a vmlinux, or the 36 bytes of its .module_hashes
+    #[arg(value_name = "VMLINUX|ROOT")]
+    root: PathBuf,
+    /// Modules as they are installed, not compressed
+    #[arg(value_name = "MODULE", required = true)]
+    modules: Vec<PathBuf>,
+    /// Print a JSON object for each module
+    #[arg(long)]
+    json: bool,
+}
+
+impl VerifyArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let root = root_of(&self.root)?;
+        let verdicts = jobs::map(&self.modules, |path| {
+            verify_module(path, &root, &mut Buffer::new()).map_err(|e| Error::file(path, e.to_string()))
+        });
+        let all_good = verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_good));
+        for (path, verdict) in self.modules.iter().zip(verdicts) {
+            match verdict {
+                Ok(verdict) if self.json => {
+                    let value = json!({
+                        "file": path.to_string_lossy(),
+                        "good": verdict.is_good(),
+                        "errno": verdict.errno(),
+                        "position": match verdict {
+                            Verdict::Good { pos } | Verdict::Mismatch { pos, .. } => Some(pos),
+                            _ => None,
+                        },
+                        "text": verdict.to_string(),
+                    });
+                    print(&format!("{value}\n"))?;
+                }
+                Ok(verdict) => {
+                    let errno = verdict.errno().map(|errno| format!("{errno}: ")).unwrap_or_default();
+                    print(&format!("{}: {errno}{verdict}\n", path.display()))?;
+                }
+                Err(e) => report::error(&e),
+            }
+        }
+        if all_good { Ok(()) } else { Err(Error::Reported) }
+    }
+}
