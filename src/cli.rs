@@ -12,6 +12,7 @@ use crate::objcopy::ObjcopyArgs;
 use crate::report::Error;
 use crate::response;
 use crate::show::ShowArgs;
+use crate::strip::StripArgs;
 
 /// Patches sections of ELF files: run it once or ten times, the bytes are the same, and nothing else changes.
 #[derive(Debug, Parser)]
@@ -37,45 +38,47 @@ enum Command {
     BtfIds(BtfIdsArgs),
     /// Module hashes: the Merkle root in vmlinux, and the proofs behind modules
     ModuleHashes(ModuleHashesArgs),
-    /// Drop-in for GNU objcopy, for edits of sections
+    /// Drop-in for GNU objcopy
     Objcopy(Box<ObjcopyArgs>),
+    /// Drop-in for GNU strip
+    Strip(Box<StripArgs>),
 }
 
-/// A command line that is one tool's: what `elfgraft objcopy` is, without `elfgraft`.
-#[derive(Debug, Clone, Copy)]
-enum Personality {
-    Objcopy,
-}
+/// Tools whose command line is that of the subcommand of the same name.
+const PERSONALITIES: [(&str, &str); 2] = [("objcopy", "elfgraft-objcopy"), ("strip", "elfgraft-strip")];
 
-impl Personality {
-    /// `objcopy`, `elfgraft-objcopy`, `x86_64-linux-gnu-objcopy` and the like.
-    fn of(program: &OsStr) -> Option<Personality> {
-        let name = Path::new(program).file_name()?.to_str()?;
-        let tool = name.rsplit('-').next()?;
-        (tool == "objcopy").then_some(Personality::Objcopy)
-    }
+/// The tool that a program's name stands for: `objcopy`, `elfgraft-objcopy`, `x86_64-linux-gnu-objcopy` and the like.
+fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
+    let name = Path::new(program).file_name()?.to_str()?;
+    let tool = name.rsplit('-').next()?;
+    PERSONALITIES.into_iter().find(|(known, _)| *known == tool)
 }
 
 /// Runs the command that `args` (program name first) ask for.
 pub fn main(args: Vec<OsString>) -> Result<(), Error> {
     let args = response::expand(args)?;
-    match args.first().and_then(|program| Personality::of(program)) {
-        Some(Personality::Objcopy) => {
-            let command = Cli::command();
-            let objcopy = command.find_subcommand("objcopy").cloned().unwrap_or_default();
-            let matches = objcopy.name("elfgraft-objcopy").try_get_matches_from(args)?;
-            ObjcopyArgs::from_arg_matches(&matches)?.run()
+    let command = match args.first().and_then(|program| personality(program)) {
+        Some((tool, name)) => {
+            let cli = Cli::command();
+            let own = cli.find_subcommand(tool).cloned().unwrap_or_default().name(name).display_name(name);
+            let matches = own.try_get_matches_from(args)?;
+            match tool {
+                "strip" => Command::Strip(Box::new(StripArgs::from_arg_matches(&matches)?)),
+                _ => Command::Objcopy(Box::new(ObjcopyArgs::from_arg_matches(&matches)?)),
+            }
         }
-        None => match Cli::try_parse_from(args)?.command {
-            Command::Set(args) => args.run(),
-            Command::Remove(args) => args.run(),
-            Command::Dump(args) => args.run(),
-            Command::Show(args) => args.run(),
-            Command::Btf(args) => args.run(),
-            Command::BtfIds(args) => args.run(),
-            Command::ModuleHashes(args) => args.run(),
-            Command::Objcopy(args) => args.run(),
-        },
+        None => Cli::try_parse_from(args)?.command,
+    };
+    match command {
+        Command::Set(args) => args.run(),
+        Command::Remove(args) => args.run(),
+        Command::Dump(args) => args.run(),
+        Command::Show(args) => args.run(),
+        Command::Btf(args) => args.run(),
+        Command::BtfIds(args) => args.run(),
+        Command::ModuleHashes(args) => args.run(),
+        Command::Objcopy(args) => args.run(),
+        Command::Strip(args) => args.run(),
     }
 }
 
@@ -91,10 +94,10 @@ mod tests {
     #[test]
     fn names_choose_the_personality() {
         for name in ["objcopy", "/usr/bin/elfgraft-objcopy", "x86_64-linux-gnu-objcopy"] {
-            assert!(Personality::of(OsStr::new(name)).is_some(), "{name}");
+            assert_eq!(personality(OsStr::new(name)).map(|p| p.0), Some("objcopy"), "{name}");
         }
         for name in ["elfgraft", "objcopy2", "/opt/objcopy/elfgraft", ""] {
-            assert!(Personality::of(OsStr::new(name)).is_none(), "{name}");
+            assert_eq!(personality(OsStr::new(name)), None, "{name}");
         }
     }
 }

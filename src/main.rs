@@ -11,6 +11,8 @@ mod report;
 mod response;
 mod run;
 mod show;
+mod strip;
+mod symbols;
 
 use std::process::ExitCode;
 

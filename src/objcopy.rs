@@ -10,6 +10,8 @@ use elfgraft_elf::Image;
 use crate::blob::{Blob, assignment, load, number, open, outputs};
 use crate::report::Error;
 use crate::run::{Output, dump, finish};
+use crate::strip::strip_of;
+use crate::symbols::{RebindArgs, SymbolArgs};
 
 /// Copy an ELF file, editing its sections. Without OUT, the file itself is replaced, whole or not at all.
 ///
@@ -63,6 +65,19 @@ pub struct ObjcopyArgs {
     /// Set sh_type, a number
     #[arg(long, value_name = "PATTERN=TYPE")]
     set_section_type: Vec<OsString>,
+    /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
+    #[arg(short = 'S', long)]
+    strip_all: bool,
+    /// Remove debugging sections, file symbols, and section symbols that nothing names
+    #[arg(short = 'g', long)]
+    strip_debug: bool,
+    /// Remove all symbols that no relocation needs, and debugging sections
+    #[arg(long)]
+    strip_unneeded: bool,
+    #[command(flatten)]
+    symbols: SymbolArgs,
+    #[command(flatten)]
+    rebind: RebindArgs,
     /// Remove an appended module signature without a warning
     #[arg(long)]
     drop_signature: bool,
@@ -86,7 +101,8 @@ impl ObjcopyArgs {
 
         let file = open(&self.input)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
-        let only_dumps = !dumps.is_empty() && self.output.is_none() && self.asks_for_nothing();
+        let only_dumps =
+            !dumps.is_empty() && self.output.is_none() && self.asks_for_nothing() && edits.symbols.is_empty();
         // The plan comes first: an edit that is refused must not leave dumps behind.
         let plan = if only_dumps { None } else { Some(plan(&image, &edits).map_err(Error::edit(&self.input))?) };
         for (name, target) in &dumps {
@@ -137,6 +153,12 @@ impl ObjcopyArgs {
                 u32::try_from(value)
                     .map_err(|_| Error::Usage(format!("--set-section-type: {value} does not fit 32 bits")))
             })?,
+            symbols: {
+                let mut symbols = self.symbols.edits()?;
+                symbols.strip = strip_of(self.strip_all, self.strip_unneeded, self.strip_debug);
+                self.rebind.add_to(&self.symbols, &mut symbols)?;
+                symbols
+            },
             drop_signature: self.drop_signature,
             ..Edits::default()
         })

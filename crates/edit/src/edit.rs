@@ -6,6 +6,7 @@ use elfgraft_elf::SectionIndex;
 
 use crate::flags::FlagSet;
 use crate::select::{Pattern, Patterns};
+use crate::symbol_edits::SymbolEdits;
 
 /// Which section an update means.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub struct Edits<'a> {
     pub types: Vec<(Pattern, u32)>,
     /// New symbol values.
     pub values: Vec<SymbolValue>,
+    /// Which symbols go, and what becomes of the others.
+    pub symbols: SymbolEdits,
     /// Remove an appended signature. Without it a native edit of a signed file is refused.
     pub drop_signature: bool,
     /// Fill contents that are too short for an allocated section with zeros.

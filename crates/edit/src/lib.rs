@@ -28,6 +28,8 @@ mod renumber;
 mod resolve;
 mod segments;
 mod select;
+mod symbol_edits;
+mod symbols;
 
 pub use edit::{Content, Edits, Rename, SymbolValue, Target, default_alignment};
 pub use elfgraft_patch::Patch;
@@ -36,3 +38,4 @@ pub use flags::FlagSet;
 pub use lower::{Plan, plan};
 pub use resolve::Decision;
 pub use select::{Pattern, Patterns};
+pub use symbol_edits::{Discard, NewSymbol, Strip, SymbolEdits, SymbolNames};

@@ -1,5 +1,6 @@
 //! Layout -> [`Patch`], and [`plan`]: the phases one after the other.
 
+use elfgraft_elf::consts::SHT_SYMTAB;
 use elfgraft_elf::{Image, SectionHeader, encode};
 use elfgraft_patch::{Builder, Op, Patch};
 
@@ -9,6 +10,7 @@ use crate::layout::{FixedEdit, Layout, What, content_size, layout};
 use crate::names;
 use crate::renumber::{self, Overlay};
 use crate::resolve::{Contents, Decision, Slot, resolve};
+use crate::symbol_edits::{Strip, SymbolEdits};
 
 /// What an edit comes to: the byte ranges, and the decisions that led to them.
 #[derive(Debug)]
@@ -35,6 +37,10 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
         }
     }
     let overlays = renumber::apply(image, edits, &mut slots, &mut decisions)?;
+    if leaves_no_symbol(image, edits, &slots) {
+        let symbols = SymbolEdits { strip: Strip::All, ..SymbolEdits::default() };
+        return plan(image, &Edits { symbols, ..edits.clone() });
+    }
     let layout = layout(image, &slots)?;
     let whole = image.file();
     let patch = lower(image, &slots, &layout, &overlays)?.normalize(whole);
@@ -52,6 +58,16 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
         _ => patch,
     };
     Ok(Plan { patch, decisions })
+}
+
+/// Whether stripping leaves a symbol table of the null symbol only, which nothing refers to: such a table goes, too.
+fn leaves_no_symbol(image: &Image, edits: &Edits, slots: &[Slot]) -> bool {
+    if matches!(edits.symbols.strip, Strip::None | Strip::Debug) || edits.symbols.drops_table() {
+        return false;
+    }
+    let empty = |s: &Slot| s.header.sh_type == SHT_SYMTAB && content_size(s) <= image.format.symbol_size();
+    let table = slots.iter().position(empty);
+    table.is_some_and(|at| slots.iter().all(|s| s.header.sh_link as usize != at))
 }
 
 fn lower<'a>(

@@ -4,14 +4,15 @@
 //! A section that holds symbol indices in a form elfgraft does not know is refused by name when they would change.
 
 use elfgraft_elf::consts::*;
-use elfgraft_elf::encode::{addr, half, read_word, word};
-use elfgraft_elf::{Endianness, Image, SectionHeader, SectionIndex, SymbolSection};
+use elfgraft_elf::encode::{addr, read_word, word};
+use elfgraft_elf::{Endianness, Format, Image, SectionHeader, SectionIndex, SymbolSection};
 use elfgraft_patch::Op;
 
 use crate::edit::Edits;
 use crate::error::EditError;
 use crate::refs::group_members;
 use crate::resolve::{Contents, Decision, Slot};
+use crate::symbols;
 
 /// A small change inside contents that are kept otherwise.
 #[derive(Debug)]
@@ -24,7 +25,7 @@ pub(crate) struct Overlay {
 }
 
 /// Old index -> what became of it.
-struct Map {
+pub(crate) struct Map {
     /// Index in the result, by old index; 0 for what is not there any more.
     new: Vec<u32>,
     /// Whether symbols defined there go: the section is gone, or only its index lives on.
@@ -48,11 +49,11 @@ impl Map {
     }
 
     /// The new index of a section that stays; an index that never was one stays what it is.
-    fn section(&self, old: u32) -> u32 {
+    pub fn section(&self, old: u32) -> u32 {
         self.new.get(old as usize).copied().unwrap_or(old)
     }
 
-    fn is_gone(&self, old: u32) -> bool {
+    pub fn is_gone(&self, old: u32) -> bool {
         self.gone.get(old as usize).copied().unwrap_or(false)
     }
 }
@@ -69,15 +70,15 @@ pub(crate) fn apply(
     if map.changes() {
         links(slots, &map);
         groups(image, slots, &map)?;
-    } else if edits.values.is_empty() {
+    } else if edits.values.is_empty() && edits.symbols.is_empty() {
         return Ok(overlays);
     }
     for at in 1..slots.len() {
         let Some(index) = slots[at].from.filter(|_| matches!(slots[at].header.sh_type, SHT_SYMTAB | SHT_DYNSYM)) else {
             continue;
         };
-        if map.changes() {
-            symbols(image, edits, slots, at, index, &map, decisions)?;
+        if map.changes() || !edits.symbols.is_empty() {
+            symbols::rewrite(image, edits, slots, at, index, &map, decisions)?;
         }
         values(image, edits, slots, at, index, &mut overlays, decisions)?;
     }
@@ -124,7 +125,7 @@ fn groups(image: &Image, slots: &mut [Slot], map: &Map) -> Result<(), EditError>
 }
 
 /// Gives a table new contents, unless the caller wanted to give it others.
-fn replace(image: &Image, slot: &mut Slot, index: SectionIndex, bytes: Vec<u8>) -> Result<(), EditError> {
+pub(crate) fn replace(image: &Image, slot: &mut Slot, index: SectionIndex, bytes: Vec<u8>) -> Result<(), EditError> {
     if !matches!(slot.contents, Contents::Kept) {
         let section = image.describe(index);
         return Err(EditError::Refused {
@@ -135,115 +136,8 @@ fn replace(image: &Image, slot: &mut Slot, index: SectionIndex, bytes: Vec<u8>) 
     Ok(())
 }
 
-/// One symbol table: symbols of removed sections go, `st_shndx` of the others follows its section.
-fn symbols(
-    image: &Image,
-    edits: &Edits,
-    slots: &mut [Slot],
-    at: usize,
-    index: SectionIndex,
-    map: &Map,
-    decisions: &mut Vec<Decision>,
-) -> Result<(), EditError> {
-    let table = image.symbol_table(index)?;
-    let refuse = |why: String| Err(EditError::Refused { why });
-    let signatures: Vec<u32> = slots
-        .iter()
-        .filter(|s| s.header.sh_type == SHT_GROUP && s.header.sh_link as usize == at && !s.fresh && s.from.is_some())
-        .map(|s| s.header.sh_info)
-        .collect();
-    let mut bytes: Option<Vec<u8>> = None;
-    let mut extended: Option<Vec<u8>> = None;
-    let mut dropped: Vec<u32> = Vec::new();
-    for symbol in table.iter().skip(1) {
-        let (number, symbol) = symbol?;
-        let SymbolSection::Index(section) = symbol.section else { continue };
-        if map.is_gone(section.0) {
-            if !signatures.contains(&number) {
-                dropped.push(number);
-                continue;
-            }
-            // The group lives, so its signature does; what it was defined in does not (KNOWN-BUGS D9).
-            let bytes = bytes.get_or_insert_with(|| table.bytes().to_vec());
-            put(bytes, table.shndx_offset(number), &half(image.format, SHN_UNDEF));
-            for field in [table.value_offset(number), table.size_offset(number)] {
-                put(bytes, field, &addr(image.format, 0).unwrap_or_default());
-            }
-            continue;
-        }
-        let new = map.section(section.0);
-        if new == section.0 {
-            continue;
-        }
-        if symbol.st_shndx == SHN_XINDEX {
-            let extended = extended.get_or_insert_with(|| table.extended().to_vec());
-            put(extended, u64::from(number) * 4, &word(image.format, new));
-        } else {
-            // Indices only ever become smaller, so what fitted st_shndx still does.
-            let new = half(image.format, u16::try_from(new).unwrap_or(SHN_XINDEX));
-            put(bytes.get_or_insert_with(|| table.bytes().to_vec()), table.shndx_offset(number), &new);
-        }
-    }
-    if !dropped.is_empty() {
-        if image.header(index)?.sh_type == SHT_DYNSYM {
-            let symbol = table.get(dropped[0]).map(|s| table.name(&s).unwrap_or_default()).unwrap_or_default();
-            return refuse(format!(
-                "dynamic symbol '{}' [{}] is defined in a section to be removed",
-                symbol.escape_ascii(),
-                dropped[0]
-            ));
-        }
-        let new_of = new_numbers(table.len(), &dropped);
-        referrers(image, slots, at, index, &new_of)?;
-        let size = usize::try_from(image.format.symbol_size()).unwrap_or(24);
-        bytes = Some(compact(bytes.as_deref().unwrap_or(table.bytes()), size, &new_of));
-        if table.xindex.is_some() {
-            extended = Some(compact(extended.as_deref().unwrap_or(table.extended()), 4, &new_of));
-        }
-        let slot = &mut slots[at];
-        let locals = dropped.partition_point(|&d| d < slot.header.sh_info);
-        slot.header.sh_info -= u32::try_from(locals).unwrap_or_default();
-        decisions.push(Decision::Symbols {
-            table: image.describe(index),
-            dropped: u32::try_from(dropped.len()).unwrap_or(u32::MAX),
-        });
-        if !edits.values.is_empty() {
-            return refuse("symbol values and removed symbols cannot be changed in one call".into());
-        }
-    }
-    if let Some(bytes) = bytes {
-        replace(image, &mut slots[at], index, bytes)?;
-    }
-    if let (Some(bytes), Some(xindex)) = (extended, table.xindex)
-        && let Some(slot) = slots.iter_mut().find(|s| s.from == Some(xindex))
-    {
-        replace(image, slot, xindex, bytes)?;
-    }
-    Ok(())
-}
-
-/// New number of every symbol; `None` for those that go.
-fn new_numbers(len: u32, dropped: &[u32]) -> Vec<Option<u32>> {
-    let mut gone = dropped.iter().copied().peekable();
-    let mut next = 0;
-    (0..len)
-        .map(|old| {
-            if gone.next_if_eq(&old).is_some() {
-                return None;
-            }
-            next += 1;
-            Some(next - 1)
-        })
-        .collect()
-}
-
-fn compact(bytes: &[u8], size: usize, new_of: &[Option<u32>]) -> Vec<u8> {
-    let kept = bytes.chunks(size).zip(new_of).filter(|(_, new)| new.is_some());
-    kept.flat_map(|(record, _)| record.iter().copied()).collect()
-}
-
 /// Everything that names symbols of a table by number.
-fn referrers(
+pub(crate) fn referrers(
     image: &Image,
     slots: &mut [Slot],
     table_slot: usize,
@@ -288,6 +182,33 @@ fn lookup(new_of: &[Option<u32>], old: u32) -> Option<u32> {
     new_of.get(old as usize).copied().flatten()
 }
 
+/// Offset of the word that holds `r_sym` within a relocation, and the size of one. ELF32: the upper 24 bits of `r_info`.
+/// ELF64: its upper 32 bits, but mips64el stores the symbol in the first word.
+fn reloc_shape(format: Format, sh_type: u32) -> (usize, usize) {
+    let word: usize = if format.is_64 { 8 } else { 4 };
+    let size = word * if sh_type == SHT_RELA { 3 } else { 2 };
+    let mips64el = format.is_64 && format.e_machine == EM_MIPS && format.endian == Endianness::Little;
+    let symbol = match (format.is_64, format.endian) {
+        (false, _) => 4,
+        (true, Endianness::Little) if !mips64el => 12,
+        (true, _) => 8,
+    };
+    (symbol, size)
+}
+
+/// Symbol numbers that the relocations of a section name, in order.
+pub(crate) fn relocated_symbols<'r>(
+    format: Format,
+    sh_type: u32,
+    bytes: &'r [u8],
+) -> impl Iterator<Item = u32> + use<'r> {
+    let (word_at, size) = reloc_shape(format, sh_type);
+    (0..bytes.len()).step_by(size).map_while(move |at| {
+        let field = read_word(format, bytes, at + word_at)?;
+        Some(if format.is_64 { field } else { field >> 8 })
+    })
+}
+
 /// Relocations with renumbered symbols; `None` if all numbers stay.
 fn relocations(
     image: &Image,
@@ -298,19 +219,11 @@ fn relocations(
 ) -> Result<Option<Vec<u8>>, EditError> {
     let format = image.format;
     let bytes = image.contents(index)?;
-    let addr_size: usize = if format.is_64 { 8 } else { 4 };
-    let size = addr_size * if header.sh_type == SHT_RELA { 3 } else { 2 };
+    let (word_at, size) = reloc_shape(format, header.sh_type);
     if bytes.len() % size != 0 {
         let why = format!("section {}: {} bytes are no list of relocations", image.describe(index), bytes.len());
         return Err(EditError::Refused { why });
     }
-    // ELF32: the upper 24 bits of r_info. ELF64: its upper 32 bits, but mips64el stores the symbol in the first word.
-    let mips64el = format.is_64 && format.e_machine == EM_MIPS && format.endian == Endianness::Little;
-    let word_at = match (format.is_64, format.endian) {
-        (false, _) => 4,
-        (true, Endianness::Little) if !mips64el => 12,
-        (true, _) => 8,
-    };
     let mut new_bytes: Option<Vec<u8>> = None;
     for at in (0..bytes.len()).step_by(size) {
         let Some(field) = read_word(format, bytes, at + word_at) else { break };
@@ -319,18 +232,13 @@ fn relocations(
             let symbols = image.symbol_table(table)?;
             let symbol = symbols.get(old);
             let name = symbol.map(|s| symbols.name(&s).unwrap_or_default()).unwrap_or_default();
-            let section = match symbol.map(|s| s.section) {
-                Some(SymbolSection::Index(section)) => image.describe(section),
-                _ => "?".into(),
+            let place = match symbol.map(|s| s.section) {
+                Some(SymbolSection::Index(section)) => format!(" in section {}", image.describe(section)),
+                _ => String::new(),
             };
             return Err(EditError::StillNeeded {
-                what: format!("section {section}"),
-                by: format!(
-                    "section {}, relocation {}, names symbol '{}' [{old}] in it",
-                    image.describe(index),
-                    at / size,
-                    name.escape_ascii()
-                ),
+                what: format!("symbol '{}' [{old}]{place}", name.escape_ascii()),
+                by: format!("section {}, relocation {}, names it", image.describe(index), at / size),
             });
         };
         if new != old {
@@ -414,7 +322,7 @@ fn values(
     Ok(())
 }
 
-fn put(bytes: &mut [u8], at: u64, new: &[u8]) {
+pub(crate) fn put(bytes: &mut [u8], at: u64, new: &[u8]) {
     let range = usize::try_from(at).ok().and_then(|at| Some(at..at.checked_add(new.len())?));
     if let Some(place) = range.and_then(|range| bytes.get_mut(range)) {
         place.copy_from_slice(new);
@@ -426,14 +334,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn symbols_that_stay_close_ranks() {
-        assert_eq!(new_numbers(5, &[1, 3]), [Some(0), None, Some(1), None, Some(2)]);
-        assert_eq!(compact(&[0, 0, 1, 1, 2, 2, 3, 3, 4, 4], 2, &new_numbers(5, &[1, 3])), [0, 0, 2, 2, 4, 4]);
-    }
-
-    #[test]
     fn b24_address_significance_is_renumbered() {
-        let new_of = new_numbers(300, &[5]);
+        let new_of: Vec<_> = (0..300).map(|n: u32| if n == 5 { None } else { Some(n - u32::from(n > 5)) }).collect();
         assert_eq!(address_significance(&[3, 5, 7], &new_of), Some(vec![3, 6]));
         assert_eq!(address_significance(&[0x80, 0x02], &new_of), Some(vec![0xff, 0x01]));
         assert_eq!(address_significance(&[0x80], &new_of), None);

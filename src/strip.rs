@@ -1,0 +1,97 @@
+//! `elfgraft strip`: GNU's spelling.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use elfgraft_edit::{Discard, Edits, Strip, SymbolEdits};
+
+use crate::jobs::for_each;
+use crate::objcopy::patterns;
+use crate::report::Error;
+use crate::run::{Output, edit};
+use crate::symbols::SymbolArgs;
+
+/// Remove symbols and debugging information from ELF files, each whole or not at all.
+///
+/// Without an option that says what to strip, all symbols go.
+#[derive(Debug, clap::Args)]
+#[command(version, disable_version_flag = true, infer_long_args = true)]
+pub struct StripArgs {
+    /// ELF files
+    #[arg(value_name = "FILE", required = true)]
+    files: Vec<PathBuf>,
+    /// Write the result to OUT instead; for one FILE
+    #[arg(short, long = "output-file", value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
+    #[arg(short = 's', long)]
+    strip_all: bool,
+    /// Remove debugging sections, file symbols, and section symbols that nothing names
+    #[arg(short = 'g', long, short_aliases = ['S', 'd'])]
+    strip_debug: bool,
+    /// Remove all symbols that no relocation needs, and debugging sections
+    #[arg(long)]
+    strip_unneeded: bool,
+    /// Remove the sections that match; with a leading `!`, keep them
+    #[arg(short = 'R', long, value_name = "PATTERN")]
+    remove_section: Vec<OsString>,
+    /// Keep the sections that match, whatever other options say
+    #[arg(long, value_name = "PATTERN")]
+    keep_section: Vec<OsString>,
+    #[command(flatten)]
+    symbols: SymbolArgs,
+    /// Remove an appended module signature without a warning
+    #[arg(long)]
+    drop_signature: bool,
+    /// Outputs depend on inputs only: always so, accepted for GNU's sake
+    #[arg(short = 'D', long)]
+    enable_deterministic_archives: bool,
+    #[command(flatten)]
+    out: Output,
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
+impl StripArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let symbols = self.symbols.edits()?;
+        let edits = Edits {
+            drop_in: true,
+            remove: patterns(&self.remove_section),
+            keep: patterns(&self.keep_section),
+            symbols: SymbolEdits { strip: self.strip(&symbols), ..symbols },
+            drop_signature: self.drop_signature,
+            ..Edits::default()
+        };
+        match (self.files.as_slice(), &self.output) {
+            ([one], Some(target)) => edit(one, target, &edits, self.out),
+            (_, Some(_)) => Err(Error::Usage(format!("-o goes with one file, not {}", self.files.len()))),
+            (files, None) => for_each(files, |file| edit(file, file, &edits, self.out)),
+        }
+    }
+
+    fn strip(&self, symbols: &SymbolEdits) -> Strip {
+        let chosen = strip_of(self.strip_all, self.strip_unneeded, self.strip_debug);
+        // As GNU's: an option that names symbols is a choice, keeping some is not.
+        let by_name = !symbols.strip_symbols.is_empty()
+            || !symbols.strip_unneeded.is_empty()
+            || symbols.discard != Discard::None
+            || !self.remove_section.is_empty();
+        match chosen {
+            Strip::None if !by_name => Strip::All,
+            chosen => chosen,
+        }
+    }
+}
+
+/// The strongest of what was asked.
+pub fn strip_of(all: bool, unneeded: bool, debug: bool) -> Strip {
+    match (all, unneeded, debug) {
+        (true, _, _) => Strip::All,
+        (_, true, _) => Strip::Unneeded,
+        (_, _, true) => Strip::Debug,
+        _ => Strip::None,
+    }
+}
