@@ -194,10 +194,13 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
             }
         } else if slot.header.is_reloc() {
             // `.rela.A` of a renamed A goes with it, as with both peers.
-            let target = image.name(SectionIndex(slot.header.sh_info)).unwrap_or_default();
-            if let Some(rename) = edits.rename.iter().rev().find(|r| r.from == target && !target.is_empty()) {
-                to = name.strip_suffix(target).map(|prefix| [prefix, &rename.to].concat());
-            }
+            let target = SectionIndex(slot.header.sh_info);
+            let old = image.name(target).unwrap_or_default();
+            let rename = edits.rename.iter().rev().find(|r| r.from == old && !old.is_empty());
+            let new = rename.map(|r| r.to.clone()).or_else(|| prefixed(image, edits, target));
+            to = new.and_then(|new| name.strip_suffix(old).map(|prefix| [prefix, &new].concat()));
+        } else {
+            to = prefixed(image, edits, index);
         }
         if let Some(to) = to.filter(|to| to != name) {
             decisions.push(Decision::Rename { section: image.describe(index), to: printable(&to) });
@@ -205,6 +208,17 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
         }
     }
     Ok(())
+}
+
+/// A section's name with the prefix asked for. The tables of ELF itself and groups keep theirs, as with GNU's.
+fn prefixed(image: &Image, edits: &Edits, index: SectionIndex) -> Option<Vec<u8>> {
+    let (name, header) = (image.name(index).ok()?, image.header(index).ok()?);
+    let own = matches!(header.sh_type, SHT_SYMTAB | SHT_STRTAB | SHT_SYMTAB_SHNDX | SHT_GROUP) && !header.is_alloc();
+    let prefix = match header.is_alloc() && !edits.prefix_alloc_sections.is_empty() {
+        true => &edits.prefix_alloc_sections,
+        false => &edits.prefix_sections,
+    };
+    (!own && !prefix.is_empty() && index.0 != 0).then(|| [prefix, name].concat())
 }
 
 /// Additions, in the order of their names: so the result does not depend on the order of the options.
@@ -421,7 +435,7 @@ fn headers(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec
             slot.header.sh_type = sh_type;
         }
         let original = slot.from.and_then(|i| image.header(i).ok()).filter(|_| !slot.fresh).unwrap_or(&before).clone();
-        leave_segment(image, slot, &original, &section, decisions)?;
+        leave_segment(image, edits, slot, &original, &section, decisions)?;
         for (field, old, new) in [
             ("sh_flags", original.sh_flags, slot.header.sh_flags),
             ("sh_type", original.sh_type.into(), slot.header.sh_type.into()),
@@ -438,6 +452,7 @@ fn headers(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec
 /// What a change of flags or type means for contents.
 fn leave_segment(
     image: &Image,
+    edits: &Edits,
     slot: &mut Slot,
     original: &SectionHeader,
     section: &str,
@@ -447,7 +462,7 @@ fn leave_segment(
     let in_segment = segments::in_segment(image, index);
     let (was_file, is_file) = (original.file_size(), slot.header.file_size());
     if matches!(original.sh_type, SHT_NOBITS) && is_file != 0 && matches!(slot.contents, Contents::Kept) {
-        if in_segment {
+        if in_segment && !edits.flat {
             return Err(EditError::Refused {
                 why: format!(
                     "section {section} is SHT_NOBITS inside a segment: there is no room in the file for its contents"
