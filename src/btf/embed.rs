@@ -1,17 +1,20 @@
 //! `elfgraft btf embed`: `.BTF`, `.BTF.base`, `.BTF_ids` and its symbols in one rewrite.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use elfgraft_btf::Btf;
-use elfgraft_btf::ids::{Options, Outcome, Warning};
+use elfgraft_btf::ids::{Options, Outcome};
 use elfgraft_edit::{Content, Edits, Pattern, plan};
-use elfgraft_elf::Image;
+use elfgraft_elf::{Image, SectionHeader};
+use elfgraft_patch::Input;
 
-use super::Known;
 use super::section::IdsSection;
-use super::source::{BtfFile, endian, open_optional, order, parse_on, section};
+use super::source::{BtfFile, Own, STANDALONE, same_order};
+use super::{INDEX_FROM, Known, realigned, warn};
 use crate::blob::open;
 use crate::jobs::for_each;
 use crate::report::{self, Error};
@@ -71,73 +74,94 @@ struct EmbedArgs {
     files: Vec<PathBuf>,
 }
 
-/// With fewer modules than this, scanning the base for each is cheaper than an index of all its names.
-const INDEX_FROM: usize = 4;
+/// What a file gets, opened.
+struct Given {
+    btf: Option<BtfFile>,
+    distilled: Option<BtfFile>,
+    ids: Option<Input>,
+}
 
 impl EmbedArgs {
     fn run(&self) -> Result<(), Error> {
-        let (base_file, old_file) = (open_optional(&self.known.btf_base)?, open_optional(&self.known.old_btf_base)?);
-        let base = base_file.as_ref().map(BtfFile::parse).transpose()?;
-        let old_base = old_file.as_ref().map(BtfFile::parse).transpose()?;
-        if let Some(base) = base.as_ref().filter(|_| self.files.len() >= INDEX_FROM) {
-            base.index_names();
+        self.one_each()?;
+        self.known.with_bases(|base, old_base| for_each(&self.files, |file| self.embed(file, base, old_base)))
+    }
+
+    /// BTF describes one module: the same for several is a slip of the pen.
+    fn one_each(&self) -> Result<(), Error> {
+        let given = [("--btf", &self.btf), ("--distilled-base", &self.distilled_base), ("--btf-ids", &self.btf_ids)];
+        let shared = given.iter().find(|(_, path)| path.as_ref().is_some_and(|path| brace(path).is_none()));
+        match shared {
+            Some((option, _)) if self.files.len() > 1 => Err(Error::Usage(format!(
+                "{option} names one file for {} modules; put '{{}}' in its name, which stands for the module's",
+                self.files.len()
+            ))),
+            _ => Ok(()),
         }
-        for_each(&self.files, |file| self.embed(file, base.as_ref(), old_base.as_ref()))
     }
 
     fn embed(&self, path: &Path, base: Option<&Btf>, old_base: Option<&Btf>) -> Result<(), Error> {
-        let fail = |what: &str, e: elfgraft_btf::Error| Error::file(path, format!("{what}: {e}"));
+        let fail = |text: String| Error::file(path, text);
+        let given = self.open_for(path)?;
         let file = open(path)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
+        let own = Own::find(path, &image)?;
 
-        // The BTF that the IDs in the file refer to. It need not be readable: then it proves nothing.
-        let old_distilled = section(path, &image, b".BTF.base")?.and_then(|data| Btf::parse(data).ok());
-        let old_data = section(path, &image, b".BTF")?;
-        let old = old_data.and_then(|data| parse_on(data, old_distilled.as_ref().or(old_base).or(base)).ok());
-
-        let new_file = self.btf.as_deref().map(|p| BtfFile::open(&beside(p, path))).transpose()?;
-        let distilled_file = self.distilled_base.as_deref().map(|p| BtfFile::open(&beside(p, path))).transpose()?;
-        let distilled = distilled_file.as_ref().map(BtfFile::parse).transpose()?;
-        let own_distilled = if new_file.is_some() { None } else { old_distilled.as_ref() };
-        let base = distilled.as_ref().or(own_distilled).or(base);
-        let new_data = match (&new_file, old_data) {
-            (Some(file), _) => file.bytes()?,
-            (None, Some(data)) => data,
-            (None, None) => return Err(Error::file(path, "there is no section '.BTF'; --btf gives its contents")),
+        let distilled = given.distilled.as_ref().map(BtfFile::parse).transpose()?;
+        let new = match &given.btf {
+            Some(file) => {
+                let new = file.parse_on(distilled.as_ref().or(base))?;
+                if own.is_module && new.base().is_none() && (distilled.is_some() || base.is_some()) {
+                    return Err(file.fail(STANDALONE));
+                }
+                new
+            }
+            None => own
+                .parse(base)
+                .map_err(fail)?
+                .ok_or_else(|| fail("there is no section '.BTF'; --btf gives its contents".into()))?,
         };
-        let new = parse_on(new_data, base).map_err(|e| fail(hint(base), e))?;
-        new.validate().map_err(|e| fail("BTF that the kernel would refuse is not embedded", e))?;
-        if new.endian() != endian(&image) {
-            let text = format!("the BTF is {}, the file is {}", order(new.endian()), order(endian(&image)));
-            return Err(Error::file(path, text));
+        // The shared base is not checked for every module.
+        let embedded_base = new.base().filter(|new_base| base.is_none_or(|base| !std::ptr::eq(*new_base, base)));
+        for btf in embedded_base.into_iter().chain([&new]) {
+            btf.validate().map_err(|e| fail(format!("BTF that the kernel would refuse is not embedded: {e}")))?;
         }
+        same_order(path, &image, &new)?;
 
         let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
-        if let Some(file) = &new_file {
-            edits.set.push(Content { section: b".BTF".to_vec(), bytes: Cow::Borrowed(file.bytes()?) });
-            match &distilled_file {
-                Some(file) => {
-                    let bytes = Cow::Borrowed(file.bytes()?);
-                    edits.set.push(Content { section: b".BTF.base".to_vec(), bytes });
-                }
+        if let Some(btf) = &given.btf {
+            set(b".BTF", btf.bytes()?, &image, &mut edits);
+            match &given.distilled {
+                Some(base) => set(b".BTF.base", base.bytes()?, &image, &mut edits),
                 // A base that the new BTF does not continue would make the kernel misread it.
                 None => edits.remove.push(Pattern::new(b".BTF.base")),
             }
         }
-        let given_ids = self.btf_ids.as_deref().map(|p| open(&beside(p, path))).transpose()?;
-        match (IdsSection::find(path, &image)?, &given_ids) {
-            (Some(ids), given) => {
-                let given = given.as_ref().map(elfgraft_patch::Input::bytes);
-                let outcome = self.ids(path, &image, &ids, given, &new, old.as_ref())?;
-                ids.edit(outcome.data, &outcome.moves, &mut edits);
+        let section = IdsSection::find(path, &image)?;
+        match &section {
+            Some(section) => {
+                // IDs that were resolved before `.BTF` was embedded refer to the new one.
+                let olds = own.readings(&[old_base, base]);
+                let old = section.proof(olds.iter().chain([&new]));
+                let outcome = self.ids(path, &image, section, &given, &new, old)?;
+                section.edit(outcome.data, &outcome.moves, &mut edits);
             }
-            (None, Some(_)) => {
-                return Err(Error::file(path, "--btf-ids: there is no section '.BTF_ids' with symbols"));
+            None if given.ids.is_some() => {
+                return Err(fail("--btf-ids: there is no section '.BTF_ids' with symbols".into()));
             }
-            (None, None) => {}
+            None => {}
         }
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;
         finish(&file, path, &plan, self.out)
+    }
+
+    fn open_for(&self, module: &Path) -> Result<Given, Error> {
+        let btf = |pattern: &PathBuf| BtfFile::open(&beside(pattern, module));
+        Ok(Given {
+            btf: self.btf.as_ref().map(btf).transpose()?,
+            distilled: self.distilled_base.as_ref().map(btf).transpose()?,
+            ids: self.btf_ids.as_ref().map(|pattern| open(&beside(pattern, module))).transpose()?,
+        })
     }
 
     fn ids<'a>(
@@ -145,76 +169,61 @@ impl EmbedArgs {
         path: &Path,
         image: &Image,
         section: &'a IdsSection<'a>,
-        given: Option<&'a [u8]>,
+        given: &'a Given,
         new: &'a Btf<'a>,
         old: Option<&'a Btf<'a>>,
     ) -> Result<Outcome, Error> {
-        let options = Options { old, trust_symbols: self.known.trust_symbols, pinned: &section.pinned };
-        let result = match given {
-            None => section.ids(section.data, image).resolve(new, &options),
+        let options = Options { old, trust_symbols: self.known.trust_symbols, pinned: section.pinned() };
+        let outcome = match given.ids.as_ref().map(Input::bytes) {
+            None => {
+                if let Some(base) = new.base().filter(|_| self.files.len() >= INDEX_FROM) {
+                    base.index_names();
+                }
+                section.ids().resolve(new, &options).map_err(section.explain(path, image))?
+            }
             Some(data) if data.len() == section.data.len() => {
-                section.ids(data, image).sort(&Options { old: Some(new), ..options })
+                let options = Options { old: Some(new), ..options };
+                let outcome = section.with(data).sort(&options).map_err(section.explain(path, image))?;
+                if let [first, rest @ ..] = &section.recheck(&outcome, new)[..] {
+                    let text = format!("--btf-ids does not go with the BTF: {first}, and {} more", rest.len());
+                    return Err(Error::file(path, text));
+                }
+                outcome
             }
             Some(data) => {
-                let text = format!(
-                    "--btf-ids gives {} bytes, section '.BTF_ids' {} holds {}",
-                    data.len(),
-                    section.index,
-                    section.data.len()
-                );
+                let (given, held) = (data.len(), section.data.len());
+                let text = format!("--btf-ids gives {given} bytes, section '.BTF_ids' {} holds {held}", section.index);
                 return Err(Error::file(path, text));
             }
         };
-        let outcome = result.map_err(|e| Error::file(path, e.to_string()))?;
-        warn(path, &outcome, self.fatal_warnings)?;
+        warn(path, &outcome, Some(new), self.fatal_warnings)?;
         if self.out.verbose && outcome.realigned != 0 {
-            report::note(path, &format!("{} symbols had been left behind by another tool's sort", outcome.realigned));
+            report::note(path, &realigned(&outcome));
         }
         Ok(outcome)
     }
 }
 
-/// Prints what the kernel's build warns of, and what could not be proven.
-pub fn warn(path: &Path, outcome: &Outcome, fatal: bool) -> Result<(), Error> {
-    for warning in &outcome.warnings {
-        report::warning(path, &in_words(warning));
-    }
-    for set in &outcome.unproven {
-        let text = format!("{set}: where its symbols belong is not known; they stay with the entries they are at");
-        report::warning(path, &text);
-    }
-    match (fatal, outcome.warnings.len() + outcome.unproven.len()) {
-        (true, n) if n != 0 => Err(Error::file(path, format!("{n} warnings, and --fatal-warnings is given"))),
-        _ => Ok(()),
+/// Replaces or adds a section of BTF. One that another tool added without alignment (KNOWN-BUGS B6) gets it.
+fn set<'a>(name: &[u8], bytes: &'a [u8], image: &Image, edits: &mut Edits<'a>) {
+    edits.set.push(Content { section: name.to_vec(), bytes: Cow::Borrowed(bytes) });
+    let low = |header: &SectionHeader| !header.is_alloc() && header.sh_addralign < 4;
+    if image.named(name).iter().any(|&index| image.header(index).is_ok_and(low)) {
+        edits.align.push((Pattern::new(name), 4));
     }
 }
 
-fn in_words(warning: &Warning) -> String {
-    match warning {
-        Warning::Unresolved { kind, name } => format!("the BTF has no {kind} '{name}': its ID is 0"),
-        Warning::MultipleIds { kind, name, used, other } => {
-            format!("the BTF has several {kind} '{name}': {used}, {other}; {used} is used")
-        }
-        other => other.to_string(),
-    }
-}
-
-fn hint(base: Option<&Btf>) -> &'static str {
-    if base.is_none() { "BTF (split BTF needs --btf-base or --distilled-base)" } else { "BTF" }
+/// Where `{}` is in the name of a BTF file.
+fn brace(pattern: &Path) -> Option<usize> {
+    pattern.as_os_str().as_bytes().windows(2).position(|w| w == b"{}")
 }
 
 /// `{}` in the name of a BTF file stands for the module.
 fn beside(pattern: &Path, module: &Path) -> PathBuf {
-    use std::os::unix::ffi::{OsStrExt, OsStringExt};
-    let bytes = pattern.as_os_str().as_bytes();
-    match bytes.windows(2).position(|w| w == b"{}") {
-        Some(at) => {
-            let (before, behind) = bytes.split_at(at);
-            let name = [before, module.as_os_str().as_bytes(), behind.get(2..).unwrap_or_default()].concat();
-            PathBuf::from(std::ffi::OsString::from_vec(name))
-        }
-        None => pattern.to_owned(),
-    }
+    let Some(at) = brace(pattern) else { return pattern.to_owned() };
+    let (before, behind) = pattern.as_os_str().as_bytes().split_at(at);
+    let name = [before, module.as_os_str().as_bytes(), behind.get(2..).unwrap_or_default()].concat();
+    PathBuf::from(OsString::from_vec(name))
 }
 
 #[cfg(test)]

@@ -1,24 +1,19 @@
-//! `elfgraft btf-ids`: show, check, sort and resolve `.BTF_ids`.
+//! `elfgraft btf-ids`: show and check `.BTF_ids`; `resolve.rs` has the commands that write.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use elfgraft_btf::Btf;
-use elfgraft_btf::ids::{Options, Row, SetKind};
-use elfgraft_edit::{Edits, plan};
+use elfgraft_btf::ids::{Finding, Row, SetKind};
+use elfgraft_btf::{Btf, Kind};
 use elfgraft_elf::Image;
 use serde_json::{Value, json};
 
-use super::Known;
-use super::embed::warn;
+use super::resolve::WriteArgs;
 use super::section::IdsSection;
-use super::source::{BtfFile, endian, open_optional, order, parse_on, section};
+use super::source::{BtfFile, Own};
 use crate::blob::open;
-use crate::jobs::for_each;
 use crate::report::{self, Error, print};
-use crate::run::{Output, finish};
 
 /// Show, check, sort and resolve .BTF_ids.
 #[derive(Debug, clap::Args)]
@@ -29,9 +24,9 @@ pub struct BtfIdsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print a table: set, symbol, ID, the name the ID really has, flags
+    /// Print a table: offset, ID, kind and name that the symbol asks for, flags, and the name the ID has if another
     Show(ShowArgs),
-    /// Exit 1 with each place where IDs, sets and symbols do not fit
+    /// Exit 1 with each place where IDs, sets and symbols do not fit, or where .BTF does not fit its base
     Check(ShowArgs),
     /// Sort the sets by the IDs that are there; each moved entry takes its symbols along
     Sort(WriteArgs),
@@ -47,29 +42,9 @@ struct ShowArgs {
     /// BTF to look IDs up in, instead of the file's own
     #[arg(long, value_name = "FILE")]
     btf: Option<PathBuf>,
-    /// Print JSON
+    /// Print one JSON object per file, each on a line
     #[arg(long)]
     json: bool,
-    /// Modules, or a vmlinux
-    #[arg(value_name = "FILE", required = true)]
-    files: Vec<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-struct WriteArgs {
-    /// BTF to resolve against, instead of the file's own
-    #[arg(long, value_name = "FILE")]
-    btf: Option<PathBuf>,
-    #[command(flatten)]
-    known: Known,
-    /// Remove an appended module signature, which any change breaks
-    #[arg(long)]
-    drop_signature: bool,
-    /// Treat warnings as errors
-    #[arg(long)]
-    fatal_warnings: bool,
-    #[command(flatten)]
-    out: Output,
     /// Modules, or a vmlinux
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
@@ -90,19 +65,20 @@ impl BtfIdsArgs {
 /// One file's section, and the BTF its IDs are looked up in.
 struct View<'a> {
     path: &'a Path,
-    image: &'a Image<'a>,
-    section: &'a IdsSection<'a>,
-    btf: Option<&'a Btf<'a>>,
+    section: Option<&'a IdsSection<'a>>,
+    /// Why it cannot be read; `None` if there is none, or it is split and there is no base.
+    btf: Result<Option<&'a Btf<'a>>, String>,
+    has_btf: bool,
 }
 
 impl ShowArgs {
     fn each(&self, f: impl Fn(&Self, &View) -> Result<(), Error>) -> Result<(), Error> {
-        let base_file = open_optional(&self.btf_base)?;
+        let base_file = BtfFile::optional(self.btf_base.as_ref())?;
         let base = base_file.as_ref().map(BtfFile::parse).transpose()?;
-        let btf_file = open_optional(&self.btf)?;
+        let btf = BtfFile::optional(self.btf.as_ref())?;
         let mut failed = false;
         for path in &self.files {
-            if let Err(e) = self.one(path, base.as_ref(), btf_file.as_ref(), &f) {
+            if let Err(e) = self.one(path, base.as_ref(), btf.as_ref(), &f) {
                 report::error(&e);
                 failed = true;
             }
@@ -119,96 +95,128 @@ impl ShowArgs {
     ) -> Result<(), Error> {
         let file = open(path)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
-        let Some(section) = IdsSection::find(path, &image)? else {
-            return Err(Error::file(path, "there is no section '.BTF_ids' with symbols"));
+        let section = IdsSection::find(path, &image)?;
+        let own = Own::find(path, &image)?;
+        let btf = match btf {
+            Some(file) => Ok(Some(file.parse_on(base.or(own.base(None).unwrap_or_default()))?)),
+            None if base.is_none() && own.needs_base() => Ok(None),
+            None => own.parse(base),
         };
-        let distilled = self::section(path, &image, b".BTF.base")?.and_then(|data| Btf::parse(data).ok());
-        let base = distilled.as_ref().or(base);
-        let own = match btf {
-            Some(file) => Some(file.parse_on(base)?),
-            None => own_btf(path, &image, base)?,
-        };
-        f(self, &View { path, image: &image, section: &section, btf: own.as_ref() })
+        let btf = btf.as_ref().map(Option::as_ref).map_err(Clone::clone);
+        f(self, &View { path, section: section.as_ref(), btf, has_btf: own.data.is_some() || self.btf.is_some() })
     }
 
     fn show(&self, view: &View) -> Result<(), Error> {
-        let ids = view.section.ids(view.section.data, view.image);
-        let rows = ids.rows(view.btf);
-        if self.json {
+        let fail = |text: String| Err(Error::file(view.path, text));
+        let Some(section) = view.section else { return fail("there is no section '.BTF_ids' with symbols".into()) };
+        let ids = section.ids();
+        let rows = ids.rows(view.btf.as_ref().ok().copied().flatten());
+        let text = if self.json {
             let rows: Vec<Value> = rows.iter().map(row_json).collect();
-            let file = view.path.to_string_lossy();
-            return print(&format!("{}\n", json!({ "file": file, "rows": rows })));
+            format!("{}\n", json!({ "file": view.path.to_string_lossy(), "rows": rows }))
+        } else {
+            table(view.path, &rows)
+        };
+        print(&text)?;
+        match &view.btf {
+            Ok(_) => Ok(()),
+            Err(e) => fail(e.clone()),
         }
-        let mut text = format!("{}:\n", view.path.display());
-        let mut set = None;
-        for row in &rows {
-            if row.set != set {
-                set = row.set;
-                let name = match set {
-                    Some((kind, name)) => format!("{} {}", set_word(kind), name.escape_ascii()),
-                    None => "words outside sets".into(),
-                };
-                text += &format!("  {name}\n");
-            }
-            let wanted = row.wanted.map_or("-".into(), named);
-            let flags = row.flags.map_or(String::new(), |f| format!("flags {f:#x}"));
-            let actual = match (row.is_stale(), row.actual) {
-                (Some(true), Some(actual)) => format!("  STALE: the ID is {}", named(actual)),
-                (None, Some(actual)) => format!("  the ID is {}", named(actual)),
-                _ => String::new(),
-            };
-            // Writing to a String cannot fail.
-            let _ = writeln!(text, "    {:#06x}  {:>7}  {wanted:<48} {flags}{actual}", row.offset, row.id);
-        }
-        print(&text)
     }
 
     fn check(&self, view: &View) -> Result<(), Error> {
-        let ids = view.section.ids(view.section.data, view.image);
-        let mut findings = ids.check(view.btf);
-        let notes = findings.extract_if(.., |f| f.problem.is_note()).count();
-        let broken = view.btf.and_then(|btf| btf.validate().err());
-        if self.json {
-            let list: Vec<Value> = findings
-                .iter()
-                .map(|f| {
-                    json!({ "key": f.problem.key(), "set": f.set, "symbol": f.symbol, "offset": f.offset,
-                            "text": f.to_string() })
-                })
-                .collect();
-            let value = json!({
-                "file": view.path.to_string_lossy(),
-                "findings": list,
-                "unresolved_notes": notes,
-                "btf": broken.as_ref().map_or("ok".into(), ToString::to_string),
-                "names_checked": view.btf.is_some(),
-            });
-            print(&format!("{value}\n"))?;
-        } else {
-            let mut text = String::new();
-            for finding in &findings {
-                text += &format!("{}: {finding}\n", view.path.display());
-            }
-            let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-            for finding in &findings {
-                *counts.entry(finding.problem.key()).or_default() += 1;
-            }
-            let summary: Vec<_> = counts.iter().map(|(key, n)| format!("{n} {key}")).collect();
-            let names = if view.btf.is_some() { "" } else { "; no BTF to check names against (--btf-base?)" };
-            let summary = if summary.is_empty() { "nothing wrong".into() } else { summary.join(", ") };
-            let notes = if notes == 0 { String::new() } else { format!(", {notes} names that the BTF does not have") };
-            text += &format!("{}: {summary}{notes}{names}\n", view.path.display());
-            print(&text)?;
+        if view.section.is_none() && !view.has_btf {
+            return Err(Error::file(view.path, "there is neither section '.BTF' nor section '.BTF_ids' to check"));
         }
-        match broken {
-            Some(e) => Err(Error::file(view.path, format!("section '.BTF': {e}"))),
-            None if findings.is_empty() => Ok(()),
-            None => Err(Error::file(view.path, format!("{} findings in section '.BTF_ids'", findings.len()))),
+        let valid = view.btf.clone().and_then(|btf| {
+            let parts = btf.into_iter().flat_map(|btf| btf.base().into_iter().chain([btf]));
+            parts.map(Btf::validate).collect::<Result<Vec<_>, _>>().map_err(|e| format!("section '.BTF': {e}"))?;
+            Ok(btf)
+        });
+        // Names out of BTF that is not valid on this base would be noise.
+        let btf = valid.as_ref().ok().copied().flatten();
+        let mut findings = view.section.map_or(Vec::new(), |section| section.ids().check(btf));
+        let notes = findings.extract_if(.., |f| f.problem.is_note()).count();
+        let broken = valid.as_ref().err();
+        print(&match self.json {
+            true => check_json(view, &findings, notes, broken, btf.is_some()),
+            false => check_text(view, &findings, notes, broken, btf.is_some()),
+        })?;
+        match findings.len() + usize::from(broken.is_some()) {
+            0 => Ok(()),
+            n => Err(Error::file(view.path, format!("findings: {n}"))),
         }
     }
 }
 
-fn named((kind, name): (elfgraft_btf::Kind, &[u8])) -> String {
+fn table(path: &Path, rows: &[Row]) -> String {
+    let mut text = format!("{}:\n", path.display());
+    let mut set = None;
+    for row in rows {
+        if row.set != set {
+            set = row.set;
+            let name = match set {
+                Some((kind, name)) => format!("{} {}", set_word(kind), name.escape_ascii()),
+                None => "words outside sets".into(),
+            };
+            text += &format!("  {name}\n");
+        }
+        let wanted = row.wanted.map_or("-".into(), named);
+        let flags = row.flags.map_or(String::new(), |f| format!("flags {f:#x}"));
+        let actual = match (row.is_stale(), row.actual) {
+            (Some(true), Some(actual)) => format!("  STALE: the ID is {}", named(actual)),
+            (None, Some(actual)) => format!("  the ID is {}", named(actual)),
+            _ => String::new(),
+        };
+        let line = format!("    {:#06x}  {:>7}  {wanted:<48} {flags:<16}{actual}", row.offset, row.id);
+        text += line.trim_end();
+        text += "\n";
+    }
+    text
+}
+
+fn check_text(view: &View, findings: &[Finding], notes: usize, broken: Option<&String>, names: bool) -> String {
+    let path = view.path.display();
+    let mut text: String = findings.iter().map(|finding| format!("{path}: {finding}\n")).collect();
+    text += &broken.map_or(String::new(), |e| format!("{path}: {e} [bad-btf]\n"));
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    let keys = findings.iter().map(|finding| finding.problem.key());
+    for key in keys.chain(broken.map(|_| "bad-btf")) {
+        *counts.entry(key).or_default() += 1;
+    }
+    let mut summary: Vec<_> = counts.iter().map(|(key, n)| format!("{n} {key}")).collect();
+    if summary.is_empty() {
+        summary.push("nothing wrong".into());
+    }
+    if notes != 0 {
+        summary.push(format!("names that the BTF does not have: {notes}"));
+    }
+    if view.section.is_none() {
+        summary.push("no section '.BTF_ids'".into());
+    } else if !names && broken.is_none() {
+        summary.push("no BTF to check names against (--btf-base?)".into());
+    }
+    text + &format!("{path}: {}\n", summary.join(", "))
+}
+
+fn check_json(view: &View, findings: &[Finding], notes: usize, broken: Option<&String>, names: bool) -> String {
+    let finding = |f: &Finding| json!({ "key": f.problem.key(), "set": f.set, "symbol": f.symbol, "offset": f.offset, "text": f.to_string() });
+    let btf = match broken {
+        Some(e) => Value::from(e.as_str()),
+        None if names => Value::from("ok"),
+        None => Value::Null,
+    };
+    let value = json!({
+        "file": view.path.to_string_lossy(),
+        "btf": btf,
+        "btf_ids": view.section.is_some(),
+        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
+        "unresolved_notes": notes,
+    });
+    format!("{value}\n")
+}
+
+fn named((kind, name): (Kind, &[u8])) -> String {
     format!("{kind} {}", name.escape_ascii())
 }
 
@@ -221,86 +229,15 @@ fn set_word(kind: SetKind) -> &'static str {
 
 fn row_json(row: &Row) -> Value {
     let name = |n: &[u8]| String::from_utf8_lossy(n).into_owned();
+    let of_kind = |(kind, n): (Kind, &[u8])| json!({ "kind": kind.to_string(), "name": name(n) });
     json!({
         "offset": row.offset,
         "set": row.set.map(|(kind, n)| json!({ "kind": set_word(kind), "name": name(n) })),
-        "wanted": row.wanted.map(|(kind, n)| json!({ "kind": kind.to_string(), "name": name(n) })),
+        "wanted": row.wanted.map(of_kind),
         "symbols": row.symbols,
         "id": row.id,
-        "actual": row.actual.map(|(kind, n)| json!({ "kind": kind.to_string(), "name": name(n) })),
+        "actual": row.actual.map(of_kind),
         "flags": row.flags,
         "stale": row.is_stale(),
     })
-}
-
-/// The file's own BTF; `None` if it has none, or it is split and there is no base.
-fn own_btf<'a>(path: &Path, image: &Image<'a>, base: Option<&'a Btf<'a>>) -> Result<Option<Btf<'a>>, Error> {
-    let Some(data) = section(path, image, b".BTF")? else { return Ok(None) };
-    match (parse_on(data, base), base) {
-        (Ok(btf), _) => Ok(Some(btf)),
-        (Err(elfgraft_btf::Error::NotStandalone), None) => Ok(None),
-        (Err(e), _) => Err(Error::file(path, format!("section '.BTF': {e}"))),
-    }
-}
-
-impl WriteArgs {
-    fn run(&self, resolve: bool) -> Result<(), Error> {
-        let (base_file, old_file) = (open_optional(&self.known.btf_base)?, open_optional(&self.known.old_btf_base)?);
-        let base = base_file.as_ref().map(BtfFile::parse).transpose()?;
-        let old_base = old_file.as_ref().map(BtfFile::parse).transpose()?;
-        let btf = open_optional(&self.btf)?;
-        for_each(&self.files, |path| self.write(path, resolve, base.as_ref(), old_base.as_ref(), btf.as_ref()))
-    }
-
-    fn write(
-        &self,
-        path: &Path,
-        resolve: bool,
-        base: Option<&Btf>,
-        old_base: Option<&Btf>,
-        btf: Option<&BtfFile>,
-    ) -> Result<(), Error> {
-        let file = open(path)?;
-        let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
-        let Some(ids_section) = IdsSection::find(path, &image)? else {
-            return Err(Error::file(path, "there is no section '.BTF_ids' with symbols"));
-        };
-        let distilled = section(path, &image, b".BTF.base")?.and_then(|data| Btf::parse(data).ok());
-        let old_base = distilled.as_ref().or(old_base).or(base);
-        let old = section(path, &image, b".BTF")?.and_then(|data| parse_on(data, old_base).ok());
-        let options =
-            Options { old: old.as_ref(), trust_symbols: self.known.trust_symbols, pinned: &ids_section.pinned };
-        let ids = ids_section.ids(ids_section.data, &image);
-        let outcome = if resolve {
-            let base = distilled.as_ref().or(base);
-            let new = match btf {
-                Some(file) => Some(file.parse_on(base)?),
-                None => own_btf(path, &image, base)?,
-            };
-            let new = new.ok_or_else(|| {
-                Error::file(
-                    path,
-                    "there is no BTF to resolve against: --btf gives it, --btf-base what split BTF continues",
-                )
-            })?;
-            if new.endian() != endian(&image) {
-                let text = format!("the BTF is {}, the file is {}", order(new.endian()), order(endian(&image)));
-                return Err(Error::file(path, text));
-            }
-            ids.resolve(&new, &options)
-        } else {
-            ids.sort(&options)
-        };
-        let outcome = outcome.map_err(|e| Error::file(path, e.to_string()))?;
-        warn(path, &outcome, self.fatal_warnings)?;
-        if outcome.realigned != 0 {
-            let text =
-                format!("{} symbols had been left behind by another tool's sort, and are put right", outcome.realigned);
-            report::note(path, &text);
-        }
-        let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
-        ids_section.edit(outcome.data, &outcome.moves, &mut edits);
-        let plan = plan(&image, &edits).map_err(Error::edit(path))?;
-        finish(&file, path, &plan, self.out)
-    }
 }

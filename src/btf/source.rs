@@ -1,9 +1,10 @@
-//! Where BTF comes from: a raw file, the `.BTF` of an ELF file, split or not.
+//! Where BTF comes from: a raw file, or the `.BTF` and `.BTF.base` of an ELF file.
 
 use std::path::{Path, PathBuf};
 
-use elfgraft_btf::{Btf, Endian};
-use elfgraft_elf::{Endianness, Image};
+use elfgraft_btf::{Btf, Endian, Error as BtfError};
+use elfgraft_elf::consts::ET_REL;
+use elfgraft_elf::{Endianness, Image, SectionIndex};
 use elfgraft_patch::Input;
 
 use crate::blob::open;
@@ -20,6 +21,11 @@ impl BtfFile {
         Ok(BtfFile { input: open(path)? })
     }
 
+    /// Opens a file that an option may name.
+    pub fn optional(path: Option<&PathBuf>) -> Result<Option<BtfFile>, Error> {
+        path.map(|path| BtfFile::open(path)).transpose()
+    }
+
     /// The BTF in it: the contents of `.BTF` if it is an ELF file, else all of it.
     pub fn bytes(&self) -> Result<&[u8], Error> {
         let (path, bytes) = (self.input.path(), self.input.bytes());
@@ -32,34 +38,110 @@ impl BtfFile {
 
     /// Reads it as BTF that needs no base.
     pub fn parse(&self) -> Result<Btf<'_>, Error> {
-        Btf::parse(self.bytes()?).map_err(|e| Error::file(self.input.path(), format!("BTF: {e}")))
+        Btf::parse(self.bytes()?).map_err(|e| self.fail(&in_words(&e)))
     }
 
     /// Reads it on top of `base` if it is split.
     pub fn parse_on<'a>(&'a self, base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, Error> {
-        parse_on(self.bytes()?, base).map_err(|e| Error::file(self.input.path(), format!("BTF: {e}")))
+        parse_on(self.bytes()?, base).map_err(|e| self.fail(&in_words(&e)))
+    }
+
+    /// An error about this file.
+    pub fn fail(&self, text: &str) -> Error {
+        Error::file(self.input.path(), text)
     }
 }
 
-/// Opens a file that an option may name.
-pub fn open_optional(path: &Option<PathBuf>) -> Result<Option<BtfFile>, Error> {
-    path.as_deref().map(BtfFile::open).transpose()
+/// The BTF an ELF file carries.
+pub struct Own<'a> {
+    /// The contents of `.BTF`.
+    pub data: Option<&'a [u8]>,
+    /// Whether the kernel would load it as a module, whose BTF it reads on top of its own.
+    pub is_module: bool,
+    distilled: Option<Result<Btf<'a>, BtfError>>,
 }
 
-/// Contents of the one section of a name. Several are an error: which one would the kernel take?
-pub fn section<'a>(path: &Path, image: &Image<'a>, name: &[u8]) -> Result<Option<&'a [u8]>, Error> {
+impl<'a> Own<'a> {
+    /// Finds `.BTF` and `.BTF.base`, and reads the latter.
+    pub fn find(path: &Path, image: &Image<'a>) -> Result<Own<'a>, Error> {
+        Ok(Own {
+            is_module: image.format.e_type == ET_REL,
+            data: section(path, image, b".BTF")?,
+            distilled: section(path, image, b".BTF.base")?.map(Btf::parse),
+        })
+    }
+
+    /// What split BTF in the file continues: its own `.BTF.base`, as for the kernel, or else `given`.
+    ///
+    /// # Errors
+    /// If it has a `.BTF.base` that cannot be read: the kernel would not take another one instead.
+    pub fn base<'s>(&'s self, given: Option<&'s Btf<'s>>) -> Result<Option<&'s Btf<'s>>, String> {
+        match &self.distilled {
+            Some(Ok(distilled)) => Ok(Some(distilled)),
+            Some(Err(e)) => Err(format!("section '.BTF.base': {e}")),
+            None => Ok(given),
+        }
+    }
+
+    /// Reads `.BTF`, on top of `.BTF.base` or else `given`; `None` if there is none.
+    ///
+    /// # Errors
+    /// In the words that follow the file's name.
+    pub fn parse<'s>(&'s self, given: Option<&'s Btf<'s>>) -> Result<Option<Btf<'s>>, String> {
+        let Some(data) = self.data else { return Ok(None) };
+        let base = self.base(given)?;
+        let btf = parse_on(data, base).map_err(|e| format!("section '.BTF': {}", in_words(&e)))?;
+        if self.is_module && base.is_some() && btf.base().is_none() {
+            return Err(format!("section '.BTF': {STANDALONE}"));
+        }
+        Ok(Some(btf))
+    }
+
+    /// Whether `.BTF` is split and the file has no base for it.
+    pub fn needs_base(&self) -> bool {
+        self.distilled.is_none() && matches!(self.data.map(Btf::parse), Some(Err(BtfError::NotStandalone)))
+    }
+
+    /// What `.BTF` says on top of each of these bases that it can be read on: the IDs now in the file refer to one.
+    pub fn readings<'s>(&'s self, bases: &[Option<&'s Btf<'s>>]) -> Vec<Btf<'s>> {
+        let mut given: Vec<_> = bases.iter().flatten().copied().map(Some).collect();
+        if given.is_empty() {
+            given.push(None);
+        }
+        given.into_iter().filter_map(|base| self.parse(base).ok()?).collect()
+    }
+}
+
+/// Why standalone BTF does not go into a module: the kernel reads it on top of its own.
+pub const STANDALONE: &str = "the BTF is standalone, it does not continue the base";
+
+fn in_words(e: &BtfError) -> String {
+    match e {
+        BtfError::NotStandalone => format!("{e} (--btf-base, or --distilled-base where one is embedded)"),
+        e => e.to_string(),
+    }
+}
+
+/// The one section of a name. Several are an error: which one would the kernel take?
+pub fn only(path: &Path, image: &Image, name: &[u8]) -> Result<Option<SectionIndex>, Error> {
     match image.named(name).as_slice() {
         [] => Ok(None),
-        [index] => Ok(Some(image.contents(*index).map_err(Error::edit(path))?)),
+        [index] => Ok(Some(*index)),
         several => {
             let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
-            Err(Error::file(path, format!("{} sections of one name: {}", several.len(), list.join(", "))))
+            let text = format!("{} sections are named '{}': {}", several.len(), name.escape_ascii(), list.join(", "));
+            Err(Error::file(path, text))
         }
     }
 }
 
+fn section<'a>(path: &Path, image: &Image<'a>, name: &[u8]) -> Result<Option<&'a [u8]>, Error> {
+    let index = only(path, image, name)?;
+    index.map(|index| image.contents(index).map_err(Error::edit(path))).transpose()
+}
+
 /// BTF that may be split. Standalone BTF says so itself: its strings begin with a NUL, and it needs no base.
-pub fn parse_on<'a>(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, elfgraft_btf::Error> {
+pub fn parse_on<'a>(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, BtfError> {
     match (Btf::parse(data), base) {
         (Err(_), Some(base)) => Btf::parse_split(data, base),
         (result, _) => result,
@@ -74,7 +156,12 @@ pub fn endian(image: &Image) -> Endian {
     }
 }
 
-/// Byte order in words.
-pub fn order(endian: Endian) -> &'static str {
-    if endian == Endian::Little { "little-endian" } else { "big-endian" }
+/// Refuses BTF of another byte order than the file's: the kernel would not know its magic.
+pub fn same_order(path: &Path, image: &Image, btf: &Btf) -> Result<(), Error> {
+    let order = |endian| if endian == Endian::Little { "little-endian" } else { "big-endian" };
+    let (file, btf) = (endian(image), btf.endian());
+    if file == btf {
+        return Ok(());
+    }
+    Err(Error::file(path, format!("the BTF is {}, the file is {}", order(btf), order(file))))
 }
