@@ -1,7 +1,6 @@
 //! Collects pieces in any order and proves that they make a patch.
 
 use std::borrow::Cow;
-use std::cmp::Reverse;
 
 use crate::error::{PatchError, Span};
 use crate::op::{Op, Piece, slice};
@@ -120,8 +119,7 @@ fn check_cover(base: &[Piece<'_>], output_len: u64) -> Result<(), PatchError> {
 /// A later one can meet several earlier ones, so this costs as much as comparing all overlaid
 /// bytes once.
 fn disjoint(mut overlays: Vec<Overlay<'_>>, output_len: u64) -> Result<Vec<Piece<'_>>, PatchError> {
-    // Of those that begin together the longest comes first, so that the others lie inside of it.
-    overlays.sort_by_key(|overlay| (overlay.at, Reverse(overlay.bytes.len())));
+    overlays.sort_by_key(|overlay| overlay.at);
     let mut pieces: Vec<Piece<'_>> = Vec::with_capacity(overlays.len());
     for Overlay { at, bytes, label } in overlays {
         let len = bytes.len() as u64;

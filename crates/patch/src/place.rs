@@ -155,8 +155,15 @@ mod tests {
     #[test]
     fn a_file_that_only_a_descriptor_names_is_not_renamed_over() {
         use std::os::fd::AsRawFd;
-        let file = tempfile::tempfile().unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        let file = File::create(&path).unwrap();
         let name = format!("/proc/self/fd/{}", file.as_raw_fd());
+        assert!(matches!(Place::of(Path::new(&name)), Ok(Place::Regular(found, _)) if found == path));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(Place::of(Path::new(&name)), Ok(Place::Special(_))));
+        // What the system now calls the removed file.
+        fs::write(dir.path().join("file (deleted)"), "another file").unwrap();
         assert!(matches!(Place::of(Path::new(&name)), Ok(Place::Special(_))));
     }
 

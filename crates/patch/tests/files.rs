@@ -262,9 +262,9 @@ fn a_sparse_file_stays_sparse() {
     let out = dir.path().join("out");
     replace(&patch, &Input::open(&path).unwrap(), &out, &PLAIN).unwrap();
     let found = File::open(&out).unwrap();
-    let metadata = found.metadata().unwrap();
-    assert_eq!(metadata.len(), 2 * LEN + 5);
-    assert!(metadata.blocks() * 512 < 4 << 20, "{} blocks", metadata.blocks());
+    let is_sparse = |metadata: fs::Metadata| metadata.blocks() * 512 < 4 << 20;
+    assert_eq!(found.metadata().unwrap().len(), 2 * LEN + 5);
+    assert!(is_sparse(found.metadata().unwrap()));
     let at = |at, expected: &[u8]| {
         let mut bytes = vec![0; expected.len()];
         found.read_exact_at(&mut bytes, at).unwrap();
@@ -273,6 +273,9 @@ fn a_sparse_file_stays_sparse() {
     at(0, b"start\0\0");
     at(LEN / 2, b"shiftmiddle\0");
     at(2 * LEN, b"\0\0\0\0\0");
+    // Also when no zeros are asked for.
+    replace(&Patch::identity(LEN), &Input::open(&path).unwrap(), &out, &PLAIN).unwrap();
+    assert!(is_sparse(fs::metadata(&out).unwrap()));
 }
 
 /// Long and short pieces, moved and unmoved, between file systems and within one.

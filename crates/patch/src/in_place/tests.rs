@@ -1,6 +1,7 @@
 //! In-place edits that end well, are refused, fail, or meet each other.
 
 use std::fs;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::thread;
 use std::time::{Duration, SystemTime};
@@ -151,6 +152,20 @@ fn a_change_after_opening_is_an_error_and_stays() {
         assert_eq!(fs::read(&path).unwrap(), before);
         assert!(!names(dir.path()).iter().any(|name| name.ends_with("undo")));
     }
+}
+
+#[test]
+fn another_file_of_a_name_that_only_looks_right_is_not_touched() {
+    let (dir, path) = fresh(b"contents");
+    let file = File::open(&path).unwrap();
+    let input = Input::open(format!("/proc/self/fd/{}", file.as_raw_fd())).unwrap();
+    fs::remove_file(&path).unwrap();
+    // What the system now calls the removed file.
+    let decoy = dir.path().join("file (deleted)");
+    fs::write(&decoy, "contents").unwrap();
+    let error = in_place(&change(b"contents", b"CONTENTS"), &input, &OPTIONS).unwrap_err();
+    assert!(matches!(error, IoError::Changed { .. }), "{error}");
+    assert_eq!(fs::read(&decoy).unwrap(), b"contents");
 }
 
 #[test]
