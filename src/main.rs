@@ -13,6 +13,7 @@ mod run;
 mod show;
 mod strip;
 mod symbols;
+mod targets;
 
 use std::process::ExitCode;
 

@@ -2,16 +2,21 @@
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use elfgraft_edit::{Content, Edits, FlagSet, Pattern, Patterns, Rename, Target, plan};
-use elfgraft_elf::Image;
+use elfgraft_edit::{
+    Content, Edits, FlagSet, FlatOptions, Object, Pattern, Patterns, Rename, Target, object, plan, plan_flat,
+};
+use elfgraft_elf::consts::{SHF_ALLOC, SHF_WRITE};
+use elfgraft_elf::{Endianness, Image};
+use elfgraft_patch::Input;
 
 use crate::blob::{Blob, assignment, load, number, open, outputs};
 use crate::report::Error;
 use crate::run::{Output, dump, finish};
 use crate::strip::strip_of;
 use crate::symbols::{RebindArgs, SymbolArgs};
+use crate::targets::{self, TargetFormat};
 
 /// Copy an ELF file, editing its sections. Without OUT, the file itself is replaced, whole or not at all.
 ///
@@ -74,6 +79,17 @@ pub struct ObjcopyArgs {
     /// Remove all symbols that no relocation needs, and debugging sections
     #[arg(long)]
     strip_unneeded: bool,
+    /// Put PREFIX in front of the names of all sections
+    #[arg(long, value_name = "PREFIX")]
+    prefix_sections: Option<OsString>,
+    /// Put PREFIX in front of the names of allocated sections
+    #[arg(long, value_name = "PREFIX")]
+    prefix_alloc_sections: Option<OsString>,
+    /// Add section .gnu_debuglink, which names FILE and holds its CRC-32
+    #[arg(long, value_name = "FILE")]
+    add_gnu_debuglink: Option<PathBuf>,
+    #[command(flatten)]
+    form: FormArgs,
     #[command(flatten)]
     symbols: SymbolArgs,
     #[command(flatten)]
@@ -91,6 +107,62 @@ pub struct ObjcopyArgs {
     version: Option<bool>,
 }
 
+/// Formats of input and output.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Formats")]
+struct FormArgs {
+    /// Format of the input: an ELF format as BFD names it, which must be the file's own, or `binary`: all bytes become
+    /// section .data of a new object
+    #[arg(short = 'I', long, value_name = "TARGET")]
+    input_target: Option<String>,
+    /// Format of the output: the file's own, or `binary`: loadable contents as they lie in memory
+    #[arg(short = 'O', long, value_name = "TARGET")]
+    output_target: Option<String>,
+    /// Format of both
+    #[arg(short = 'F', long, value_name = "TARGET", conflicts_with_all = ["input_target", "output_target"])]
+    target: Option<String>,
+    /// Processor of a new object; the output format says it already, accepted for GNU's sake
+    #[arg(short = 'B', long, value_name = "ARCH")]
+    binary_architecture: Option<String>,
+    /// With `-O binary`: the byte between sections, 0 without it
+    #[arg(long, value_name = "BYTE")]
+    gap_fill: Option<OsString>,
+    /// With `-O binary`: fill up to this load address
+    #[arg(long, value_name = "ADDRESS")]
+    pad_to: Option<OsString>,
+    /// With `-O binary`: refuse an image of more bytes; 1 GiB without it
+    #[arg(long, value_name = "BYTES")]
+    max_size: Option<OsString>,
+}
+
+impl FormArgs {
+    fn parse(option: &str, name: &Option<String>) -> Result<Option<TargetFormat>, Error> {
+        name.as_deref().map(|name| TargetFormat::parse(option, name)).transpose()
+    }
+
+    fn input(&self) -> Result<Option<TargetFormat>, Error> {
+        Ok(Self::parse("-F", &self.target)?.or(Self::parse("-I", &self.input_target)?))
+    }
+
+    fn output(&self) -> Result<Option<TargetFormat>, Error> {
+        Ok(Self::parse("-F", &self.target)?.or(Self::parse("-O", &self.output_target)?))
+    }
+
+    fn flat(&self) -> Result<FlatOptions, Error> {
+        let mut options = FlatOptions::default();
+        if let Some(text) = &self.gap_fill {
+            let value = number("--gap-fill", text)?;
+            options.gap_fill =
+                u8::try_from(value).map_err(|_| Error::Usage(format!("--gap-fill: {value} is not a byte")))?;
+        }
+        options.pad_to = self.pad_to.as_ref().map(|text| number("--pad-to", text)).transpose()?;
+        if let Some(text) = &self.max_size {
+            options.max_size = number("--max-size", text)?;
+        }
+        Ok(options)
+    }
+}
+
 impl ObjcopyArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
@@ -99,18 +171,64 @@ impl ObjcopyArgs {
         let dumps = outputs("--dump-section", &self.dump_section)?;
         let edits = self.edits(&added, &updated)?;
 
-        let file = open(&self.input)?;
+        let mut file = open(&self.input)?;
+        let (from, to) = (self.form.input()?, self.form.output()?);
+        if from == Some(TargetFormat::Binary) {
+            file = Input::from_bytes(&self.input, self.object(&file, to)?);
+        }
         let image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
+        for target in [from, to].into_iter().flatten() {
+            self.check_format(&image, target)?;
+        }
+        let mut edits = edits;
+        if let Some(path) = &self.add_gnu_debuglink {
+            let bytes = debuglink(path, image.format.endian)?.into();
+            edits.add.push(Content { section: b".gnu_debuglink".to_vec(), bytes });
+            edits.align.push((Pattern::new(b".gnu_debuglink"), 4));
+        }
+        let flat = to == Some(TargetFormat::Binary);
         let only_dumps =
-            !dumps.is_empty() && self.output.is_none() && self.asks_for_nothing() && edits.symbols.is_empty();
+            !dumps.is_empty() && self.output.is_none() && !flat && self.asks_for_nothing() && edits.symbols.is_empty();
         // The plan comes first: an edit that is refused must not leave dumps behind.
-        let plan = if only_dumps { None } else { Some(plan(&image, &edits).map_err(Error::edit(&self.input))?) };
+        let plan = match (only_dumps, flat) {
+            (true, _) => None,
+            (_, true) => Some(plan_flat(&image, &edits, self.form.flat()?)),
+            _ => Some(plan(&image, &edits)),
+        };
+        let plan = plan.transpose().map_err(Error::edit(&self.input))?;
         for (name, target) in &dumps {
             dump(&image, &self.input, name, target, self.out)?;
         }
         match &plan {
             Some(plan) => finish(&file, self.output.as_deref().unwrap_or(&self.input), plan, self.out),
             None => Ok(()),
+        }
+    }
+
+    /// `-I binary`: the object that holds the bytes of the file.
+    fn object(&self, file: &Input, to: Option<TargetFormat>) -> Result<Vec<u8>, Error> {
+        let Some(TargetFormat::Elf(format)) = to else {
+            return Err(Error::Usage("-I binary needs an ELF format to make: -O elf64-x86-64, for example".into()));
+        };
+        let name = self.input.as_os_str().as_bytes();
+        let spec = Object {
+            format,
+            e_flags: 0,
+            section: b".data",
+            sh_flags: SHF_WRITE | SHF_ALLOC,
+            align: 1,
+            symbols: Some(if name == b"-" { b"stdin" } else { name }),
+        };
+        object(&spec, file.bytes()).map_err(Error::edit(&self.input))
+    }
+
+    fn check_format(&self, image: &Image, target: TargetFormat) -> Result<(), Error> {
+        match target {
+            TargetFormat::Elf(format) if !targets::same(format, image.format) => {
+                let (has, wants) = (targets::name(image.format), targets::name(format));
+                Err(Error::file(&self.input, format!("it is {has}; conversion to or from {wants} is not supported")))
+            }
+            _ => Ok(()),
         }
     }
 
@@ -127,6 +245,9 @@ impl ObjcopyArgs {
         ]
         .iter()
         .all(|values| values.is_empty())
+            && self.add_gnu_debuglink.is_none()
+            && self.prefix_sections.is_none()
+            && self.prefix_alloc_sections.is_none()
             && !self.drop_signature
     }
 
@@ -160,9 +281,27 @@ impl ObjcopyArgs {
                 symbols
             },
             drop_signature: self.drop_signature,
+            prefix_sections: bytes_of(&self.prefix_sections),
+            prefix_alloc_sections: bytes_of(&self.prefix_alloc_sections),
             ..Edits::default()
         })
     }
+}
+
+fn bytes_of(text: &Option<OsString>) -> Vec<u8> {
+    text.as_ref().map(|t| t.as_bytes().to_vec()).unwrap_or_default()
+}
+
+/// Contents of `.gnu_debuglink`: the file's name without directories, padded to 4 bytes, and its CRC-32 in the byte
+/// order of the ELF file (gdb manual, "Separate Debug Files").
+fn debuglink(path: &Path, endian: Endianness) -> Result<Vec<u8>, Error> {
+    let name = path.file_name().ok_or_else(|| Error::Usage(format!("'{}' names no file", path.display())))?;
+    let crc = crc32fast::hash(open(path)?.bytes());
+    let mut bytes = name.as_bytes().to_vec();
+    bytes.push(0);
+    bytes.resize(bytes.len().next_multiple_of(4), 0);
+    bytes.extend(if endian == Endianness::Little { crc.to_le_bytes() } else { crc.to_be_bytes() });
+    Ok(bytes)
 }
 
 /// Section patterns of an option.

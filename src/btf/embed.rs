@@ -31,6 +31,8 @@ pub struct BtfArgs {
 enum Command {
     /// Set .BTF (and .BTF.base), resolve and sort .BTF_ids against it, in one rewrite per file
     Embed(EmbedArgs),
+    /// Make an object with just .BTF, to be linked into vmlinux
+    Object(ObjectArgs),
 }
 
 impl BtfArgs {
@@ -38,6 +40,7 @@ impl BtfArgs {
     pub fn run(&self) -> Result<(), Error> {
         match &self.command {
             Command::Embed(args) => args.run(),
+            Command::Object(args) => args.run(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod embed;
 mod ids;
+mod object;
 mod pins;
 mod resolve;
 mod section;

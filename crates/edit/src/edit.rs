@@ -83,6 +83,12 @@ pub struct Edits<'a> {
     pub drop_signature: bool,
     /// Fill contents that are too short for an allocated section with zeros.
     pub pad: bool,
+    /// Put in front of the names of sections: all of them, or the allocated ones. Not idempotent, by its nature.
+    pub prefix_sections: Vec<u8>,
+    /// See `prefix_sections`.
+    pub prefix_alloc_sections: Vec<u8>,
+    /// The result is a flat image: no section has to find room in an ELF file.
+    pub flat: bool,
 }
 
 /// The alignment of a section that is added without a choice: 4 for BTF, whose readers use aligned 32-bit loads

@@ -19,6 +19,8 @@
 mod edit;
 mod error;
 mod flags;
+mod flat;
+mod fresh;
 mod gap;
 mod layout;
 mod lower;
@@ -35,6 +37,8 @@ pub use edit::{Content, Edits, Rename, SymbolValue, Target, default_alignment};
 pub use elfgraft_patch::Patch;
 pub use error::EditError;
 pub use flags::FlagSet;
+pub use flat::{DEFAULT_MAX_SIZE, FlatOptions, plan_flat};
+pub use fresh::{Object, object};
 pub use lower::{Plan, plan};
 pub use resolve::Decision;
 pub use select::{Pattern, Patterns};

@@ -143,7 +143,7 @@ fn put<'a>(out: &mut Builder<'a>, mut at: u64, ops: Vec<(Op<'a>, String)>) -> u6
     at
 }
 
-fn label(image: &Image, slots: &[Slot], at: usize) -> String {
+pub(crate) fn label(image: &Image, slots: &[Slot], at: usize) -> String {
     let slot = &slots[at];
     match (&slot.name, slot.from) {
         (Some(name), _) => format!("'{}' [{at}]", name.escape_ascii()),
@@ -152,7 +152,7 @@ fn label(image: &Image, slots: &[Slot], at: usize) -> String {
     }
 }
 
-fn contents<'a>(image: &Image<'a>, slot: &Slot<'a>) -> Vec<Op<'a>> {
+pub(crate) fn contents<'a>(image: &Image<'a>, slot: &Slot<'a>) -> Vec<Op<'a>> {
     match (&slot.contents, slot.from.and_then(|i| image.header(i).ok())) {
         (Contents::New(parts), _) => parts.clone(),
         (Contents::Kept, Some(old)) => vec![Op::Copy { from: old.sh_offset, len: old.file_size() }],

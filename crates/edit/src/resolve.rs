@@ -186,7 +186,7 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
     for slot in slots.iter_mut().skip(1) {
         let Some(index) = slot.from else { continue };
         let name = image.name(index)?;
-        let mut to = None;
+        let to;
         if let Some(rename) = edits.rename.iter().rev().find(|r| r.from == name) {
             to = Some(rename.to.clone());
             if let Some(flags) = rename.flags {

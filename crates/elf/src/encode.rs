@@ -11,6 +11,32 @@ pub fn section_header(format: Format, header: &SectionHeader, out: &mut Vec<u8>)
     Encoder::new(format.endian, format.is_64, elf::EM_NONE).section_header(out, &header.to_object());
 }
 
+/// The ELF header of a new ET_REL object. The section header string table is the last section.
+pub fn file_header(format: Format, e_flags: u32, e_shoff: u64, sections: usize) -> Vec<u8> {
+    let header = object::write::elf::FileHeader {
+        e_type: elf::FileType(format.e_type),
+        e_machine: elf::Machine(format.e_machine),
+        e_flags: elf::FileFlags(e_flags),
+        ..Default::default()
+    };
+    let section_num = u32::try_from(sections).unwrap_or_default();
+    let layout = object::write::elf::FileHeaderLayout {
+        e_shoff,
+        section_num,
+        shstrtab_index: section_num.saturating_sub(1),
+        ..Default::default()
+    };
+    let mut out = Vec::new();
+    // Fails only for more segments than fit, and there are none.
+    let _ = Encoder::new(format.endian, format.is_64, elf::EM_NONE).file_header(&mut out, &header, &layout);
+    out
+}
+
+/// `e_flags` of a file whose ELF header has been read.
+pub fn e_flags(format: Format, file: &[u8]) -> u32 {
+    read_word(format, file, if format.is_64 { 48 } else { 36 }).unwrap_or_default()
+}
+
 /// Whether a file offset, address or size fits the class.
 pub fn fits(format: Format, value: u64) -> bool {
     format.is_64 || u32::try_from(value).is_ok()

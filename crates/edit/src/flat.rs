@@ -1,0 +1,152 @@
+//! `-O binary`: the loadable contents of a file as they lie in memory, from the lowest load address on.
+//!
+//! A section's place is its load address: its address, or where its segment's `p_paddr` puts it. Nothing is re-aligned
+//! (KNOWN-BUGS C4), gaps are holes that occupy no disk (C1, C3), and a hole too large to be meant is refused.
+
+use elfgraft_elf::consts::*;
+use elfgraft_elf::{Image, SectionHeader};
+use elfgraft_patch::{Builder, Op};
+
+use crate::edit::Edits;
+use crate::error::EditError;
+use crate::layout::content_size;
+use crate::lower::{Plan, contents, label};
+use crate::resolve::{Slot, resolve};
+
+/// How a flat image is filled.
+#[derive(Debug, Clone, Copy)]
+pub struct FlatOptions {
+    /// The byte between sections.
+    pub gap_fill: u8,
+    /// Load address up to which the image is filled at least.
+    pub pad_to: Option<u64>,
+    /// Refuse an image of more bytes.
+    pub max_size: u64,
+}
+
+/// A gibibyte: images of kernels and firmware are far smaller, and what a wrong load address makes is mostly larger.
+pub const DEFAULT_MAX_SIZE: u64 = 1 << 30;
+
+impl Default for FlatOptions {
+    fn default() -> Self {
+        FlatOptions { gap_fill: 0, pad_to: None, max_size: DEFAULT_MAX_SIZE }
+    }
+}
+
+/// Bytes of fill in one piece: a long gap is many pieces, so that no allocation follows its length.
+const FILL_PIECE: usize = 1 << 20;
+
+/// The flat image of a file after `edits` of its sections. Sections that were named by `--only-section` are taken even
+/// if they are not allocated, when none of them is (KNOWN-BUGS B11, B12).
+///
+/// # Errors
+/// Those of [`crate::plan`]; if there is nothing to write, sections overlap, or the image is larger than `max_size`.
+pub fn plan_flat<'a>(image: &Image<'a>, edits: &Edits<'a>, options: FlatOptions) -> Result<Plan<'a>, EditError> {
+    let resolution = resolve(image, &Edits { flat: true, ..edits.clone() })?;
+    let slots = resolution.slots;
+    let mut placed = loadable(image, edits, &slots)?;
+    placed.sort_by_key(|&(lma, slot)| (lma, slot));
+    let refuse = |why: String| Err(EditError::Refused { why });
+
+    let Some(&(base, _)) = placed.first() else {
+        let globs = edits.only.iter().all(|p| !p.is_literal()) && !edits.only.is_empty();
+        if globs {
+            let patch = Builder::new(image.file().len() as u64).finish(0)?;
+            return Ok(Plan { patch, decisions: resolution.decisions });
+        }
+        return refuse("no section has contents to load: the image would be empty".into());
+    };
+    let mut out = Builder::new(image.file().len() as u64);
+    let mut end = base;
+    let mut before: Option<usize> = None;
+    for &(lma, at) in &placed {
+        let name = |slot: usize| label(image, &slots, slot);
+        if let Some(overlapped) = before.filter(|_| lma < end) {
+            return refuse(format!(
+                "sections {} and {} overlap: load address {lma:#x} lies before {end:#x}",
+                name(overlapped),
+                name(at)
+            ));
+        }
+        let size = content_size(&slots[at]);
+        let total = lma.checked_add(size).map(|end| end - base);
+        if total.is_none_or(|total| total > options.max_size) {
+            let gap = before.map_or(String::new(), |b| format!("; between {} and it are {} bytes", name(b), lma - end));
+            return refuse(format!(
+                "section {} at load address {lma:#x} makes the image larger than {} bytes{gap}; --max-size allows more",
+                name(at),
+                options.max_size
+            ));
+        }
+        fill(&mut out, end - base, lma - base, options.gap_fill);
+        let mut offset = lma - base;
+        for op in contents(image, &slots[at]) {
+            let size = op.size();
+            match op {
+                Op::Copy { from, len } => out.copy(offset, from, len, name(at)),
+                Op::Write(bytes) => out.write(offset, bytes, name(at)),
+                _ => out.zero(offset, size, name(at)),
+            };
+            offset += size;
+        }
+        end = lma + size;
+        before = Some(at);
+    }
+    let mut len = end - base;
+    if let Some(pad_to) = options.pad_to.and_then(|to| to.checked_sub(base)).filter(|&to| to > len) {
+        if pad_to > options.max_size {
+            return refuse(format!(
+                "--pad-to makes the image {pad_to} bytes; --max-size allows more than {}",
+                options.max_size
+            ));
+        }
+        fill(&mut out, len, pad_to, options.gap_fill);
+        len = pad_to;
+    }
+    Ok(Plan { patch: out.finish(len)?, decisions: resolution.decisions })
+}
+
+fn fill(out: &mut Builder, from: u64, to: u64, byte: u8) {
+    if byte == 0 {
+        out.zero(from, to - from, "gap");
+        return;
+    }
+    let mut at = from;
+    while at < to {
+        let len = (to - at).min(FILL_PIECE as u64);
+        out.write(at, vec![byte; usize::try_from(len).unwrap_or(FILL_PIECE)], "gap");
+        at += len;
+    }
+}
+
+/// Load address and slot of everything that goes into the image.
+fn loadable(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<(u64, usize)>, EditError> {
+    let candidates = (1..slots.len()).filter(|&at| content_size(&slots[at]) != 0);
+    let is_alloc = |at: &usize| slots[*at].header.is_alloc();
+    let mut chosen: Vec<usize> = candidates.clone().filter(is_alloc).collect();
+    if chosen.is_empty() && !edits.only.is_empty() {
+        for at in candidates {
+            let named = slots[at].from.map(|i| image.name(i)).transpose()?;
+            if named.is_some_and(|name| edits.only.selects(name)) {
+                chosen.push(at);
+            }
+        }
+    }
+    let physical = image.segments.iter().any(|s| s.p_type == PT_LOAD && s.p_paddr != 0);
+    Ok(chosen.into_iter().map(|at| (load_address(image, &slots[at].header, physical), at)).collect())
+}
+
+/// Where a section is loaded. Linkers that know no load addresses leave every `p_paddr` 0: then addresses are meant.
+fn load_address(image: &Image, header: &SectionHeader, physical: bool) -> u64 {
+    let inside = |s: &&elfgraft_elf::ProgramHeader| {
+        s.p_type == PT_LOAD
+            && header.sh_addr >= s.p_vaddr
+            && header.sh_addr - s.p_vaddr < s.p_memsz.max(1)
+            && header.sh_offset >= s.p_offset
+            && header.sh_offset - s.p_offset <= s.p_filesz
+    };
+    match image.segments.iter().find(inside).filter(|_| physical && header.is_alloc()) {
+        Some(segment) => segment.p_paddr.wrapping_add(header.sh_addr - segment.p_vaddr),
+        None => header.sh_addr,
+    }
+}

@@ -1,0 +1,53 @@
+//! `elfgraft btf object`: vmlinux's `.btf.o`, without a compiler, objcopy twice and `dd` (KNOWN-BUGS B25).
+
+use std::path::PathBuf;
+
+use elfgraft_edit::{Object, object};
+use elfgraft_elf::consts::SHF_ALLOC;
+use elfgraft_elf::{Image, encode};
+use elfgraft_patch::{WriteOptions, write_file};
+
+use crate::blob::open;
+use crate::report::Error;
+
+/// Make an ET_REL object with one section, .BTF (allocated, read-only, aligned to 4 bytes), to be linked into vmlinux.
+///
+/// Class, byte order, e_machine and e_flags are those of another file of the same build, so the linker takes it.
+#[derive(Debug, clap::Args)]
+pub struct ObjectArgs {
+    /// ELF file of the same build: any object, or vmlinux
+    #[arg(long, value_name = "ELF")]
+    like: PathBuf,
+    /// Raw BTF
+    #[arg(long, value_name = "FILE")]
+    btf: PathBuf,
+    /// The object to make; written whole or not at all
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+    /// Leave OUT alone, its modification time too, if it has these contents already
+    #[arg(long)]
+    if_changed: bool,
+}
+
+impl ObjectArgs {
+    /// Runs the command.
+    pub fn run(&self) -> Result<(), Error> {
+        let (like, btf) = (open(&self.like)?, open(&self.btf)?);
+        let image = Image::parse(like.bytes()).map_err(Error::edit(&self.like))?;
+        elfgraft_btf::Btf::parse(btf.bytes())
+            .and_then(|btf| btf.validate())
+            .map_err(|e| Error::file(&self.btf, format!("BTF: {e}")))?;
+        let spec = Object {
+            format: image.format,
+            e_flags: encode::e_flags(image.format, like.bytes()),
+            section: b".BTF",
+            sh_flags: SHF_ALLOC,
+            align: 4,
+            symbols: None,
+        };
+        let bytes = object(&spec, btf.bytes()).map_err(Error::edit(&self.output))?;
+        let options = WriteOptions { if_changed: self.if_changed, ..WriteOptions::default() };
+        write_file(&self.output, &bytes, &options)?;
+        Ok(())
+    }
+}
