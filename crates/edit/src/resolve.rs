@@ -192,8 +192,8 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
             if let Some(flags) = rename.flags {
                 set_flags(image, slot, flags);
             }
-        } else if slot.header.is_reloc() {
-            // `.rela.A` of a renamed A goes with it, as with both peers.
+        } else if slot.header.is_reloc() && slot.header.sh_flags & SHF_RELA_LIVEPATCH == 0 {
+            // `.rela.A` of a renamed A goes with it, as with both peers. A `.klp.rela` name is its owner's.
             let target = SectionIndex(slot.header.sh_info);
             let old = image.name(target).unwrap_or_default();
             let rename = edits.rename.iter().rev().find(|r| r.from == old && !old.is_empty());
