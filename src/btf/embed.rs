@@ -12,6 +12,7 @@ use elfgraft_edit::{Content, Edits, Pattern, plan};
 use elfgraft_elf::{Image, SectionHeader};
 use elfgraft_patch::Input;
 
+use super::object::ObjectArgs;
 use super::section::IdsSection;
 use super::source::{BtfFile, Own, STANDALONE, same_order};
 use super::{INDEX_FROM, Known, realigned, warn};
