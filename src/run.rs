@@ -51,7 +51,7 @@ pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Resul
         return report::print(&dry_run(file.path(), plan));
     }
     for decision in &plan.decisions {
-        if let Decision::DropSignature { kind, size } = decision {
+        if let Decision::DropSignature { kind, size, asked: false } = decision {
             report::warning(file.path(), &format!("the appended {kind} ({size} bytes) is dropped"));
         }
     }

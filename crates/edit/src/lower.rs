@@ -48,7 +48,8 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
     let unchanged = patch.output_len() == image.len() && patch.written() == 0 && patch.pieces().len() <= 1;
     let patch = match image.trailer {
         Some(trailer) if edits.drop_signature || (!unchanged && edits.drop_in) => {
-            decisions.push(Decision::DropSignature { kind: trailer.kind(), size: trailer.size });
+            let (kind, size, asked) = (trailer.kind(), trailer.size, edits.drop_signature);
+            decisions.push(Decision::DropSignature { kind, size, asked });
             patch
         }
         Some(trailer) if !unchanged => {

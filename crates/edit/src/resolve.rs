@@ -53,7 +53,7 @@ pub enum Decision {
     Leaves { section: String },
     Symbols { table: String, dropped: u32 },
     Values { table: String, moved: usize },
-    DropSignature { kind: &'static str, size: u64 },
+    DropSignature { kind: &'static str, size: u64, asked: bool },
 }
 
 impl fmt::Display for Decision {
@@ -69,7 +69,7 @@ impl fmt::Display for Decision {
             Decision::Leaves { section } => write!(f, "section {section} leaves its segment"),
             Decision::Symbols { table, dropped } => write!(f, "symbol table {table}: {dropped} symbols go"),
             Decision::Values { table, moved } => write!(f, "symbol table {table}: {moved} symbols get a new st_value"),
-            Decision::DropSignature { kind, size } => write!(f, "drop the appended {kind} ({size} bytes)"),
+            Decision::DropSignature { kind, size, .. } => write!(f, "drop the appended {kind} ({size} bytes)"),
         }
     }
 }
