@@ -1,0 +1,49 @@
+# One target per thing that people and CI run. `make help` lists them.
+
+CARGO  ?= cargo
+PREFIX ?= /usr/local
+# What `make corpus` looks at: directories or files, several in one word list.
+DIR    ?= /lib/modules /usr/lib
+
+export CARGO
+
+.PHONY: help build check test fmt doc demo corpus bench install clean
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+build: ## the command, optimized: target/release/elfgraft
+	$(CARGO) build --release
+
+check: doc ## format, lints (warnings are errors), documentation
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+# Examples in the documentation first, so that the runner's summary is the last line.
+test: check ## check, and all tests
+	$(CARGO) test --workspace --doc --quiet
+	@if $(CARGO) nextest --version >/dev/null 2>&1; \
+	then set -x; $(CARGO) nextest run --workspace --no-fail-fast; \
+	else set -x; $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; fi
+
+fmt: ## put the sources into format
+	$(CARGO) fmt --all
+
+doc: ## documentation of all crates; warnings are errors
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps
+
+demo: build ## the main job on a module: [MODULE=file.ko] [BTF=contents]
+	@scripts/demo.sh "$(MODULE)" "$(BTF)"
+
+corpus: ## the laws over every ELF file below DIR="dir file ..."
+	$(CARGO) run --release --example corpus -- $(DIR)
+
+bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko] [VMLINUX=file]
+	@scripts/bench.sh "$(MODULE)" "$(VMLINUX)"
+
+install: build ## the command and its drop-in names below $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/elfgraft" "$(DESTDIR)$(PREFIX)/bin/elfgraft"
+	ln -sf elfgraft "$(DESTDIR)$(PREFIX)/bin/elfgraft-objcopy"
+
+clean: ## remove what was built
+	$(CARGO) clean
