@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 
 use crate::btf::{BtfArgs, BtfIdsArgs};
 use crate::module_hashes::ModuleHashesArgs;
@@ -54,19 +54,18 @@ fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
     PERSONALITIES.into_iter().find(|(known, _)| *known == tool)
 }
 
+/// Reads the command line of one tool. Only its own options are set up: a build calls this tens of thousands of times.
+fn parse_as<T: clap::Args>(name: &'static str, args: Vec<OsString>) -> Result<T, Error> {
+    let tool = T::augment_args(clap::Command::new(name).version(env!("CARGO_PKG_VERSION")));
+    Ok(T::from_arg_matches(&tool.try_get_matches_from(args)?)?)
+}
+
 /// Runs the command that `args` (program name first) ask for.
 pub fn main(args: Vec<OsString>) -> Result<(), Error> {
     let args = response::expand(args)?;
     let command = match args.first().and_then(|program| personality(program)) {
-        Some((tool, name)) => {
-            let cli = Cli::command();
-            let own = cli.find_subcommand(tool).cloned().unwrap_or_default().name(name).display_name(name);
-            let matches = own.try_get_matches_from(args)?;
-            match tool {
-                "strip" => Command::Strip(Box::new(StripArgs::from_arg_matches(&matches)?)),
-                _ => Command::Objcopy(Box::new(ObjcopyArgs::from_arg_matches(&matches)?)),
-            }
-        }
+        Some(("strip", name)) => Command::Strip(Box::new(parse_as(name, args)?)),
+        Some((_, name)) => Command::Objcopy(Box::new(parse_as(name, args)?)),
         None => Cli::try_parse_from(args)?.command,
     };
     match command {
@@ -85,10 +84,12 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use clap::{Args, CommandFactory};
 
     #[test]
     fn definitions_are_consistent() {
         Cli::command().debug_assert();
+        ObjcopyArgs::augment_args(clap::Command::new("objcopy")).debug_assert();
     }
 
     #[test]
