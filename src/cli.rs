@@ -56,7 +56,7 @@ fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
 
 /// Reads the command line of one tool. Only its own options are set up: a build calls this tens of thousands of times.
 fn parse_as<T: clap::Args>(name: &'static str, args: Vec<OsString>) -> Result<T, Error> {
-    let tool = T::augment_args(clap::Command::new(name).version(env!("CARGO_PKG_VERSION")));
+    let tool = T::augment_args(clap::Command::new(name).version(concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"))));
     Ok(T::from_arg_matches(&tool.try_get_matches_from(args)?)?)
 }
 
