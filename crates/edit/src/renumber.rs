@@ -232,13 +232,19 @@ fn relocations(
             let symbols = image.symbol_table(table)?;
             let symbol = symbols.get(old);
             let name = symbol.map(|s| symbols.name(&s).unwrap_or_default()).unwrap_or_default();
-            let place = match symbol.map(|s| s.section) {
-                Some(SymbolSection::Index(section)) => format!(" in section {}", image.describe(section)),
-                _ => String::new(),
+            // Only a symbol whose section goes is dropped although it is named: `fate` keeps all others.
+            let section = match symbol.map(|s| s.section) {
+                Some(SymbolSection::Index(section)) => image.describe(section),
+                _ => "?".into(),
             };
             return Err(EditError::StillNeeded {
-                what: format!("symbol '{}' [{old}]{place}", name.escape_ascii()),
-                by: format!("section {}, relocation {}, names it", image.describe(index), at / size),
+                what: format!("section {section}"),
+                by: format!(
+                    "section {}, relocation {}, names symbol '{}' [{old}] in it",
+                    image.describe(index),
+                    at / size,
+                    name.escape_ascii()
+                ),
             });
         };
         if new != old {
