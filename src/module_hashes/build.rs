@@ -67,7 +67,8 @@ impl BuildArgs {
         }
         if self.verbose {
             let (count, root) = (modules.count(), modules.tree.root());
-            let what = format!("{count} modules, {} levels, root {}; {written} files written", root.levels(), root.root());
+            let what =
+                format!("{count} modules, {} levels, root {}; {written} files written", root.levels(), root.root());
             report::note(&self.modules.order(), &what);
         }
         Ok(())

@@ -24,17 +24,13 @@ pub struct ModuleHashesArgs {
     command: Command,
 }
 
+// What each is for is said where its options are.
 #[derive(Debug, clap::Subcommand)]
 enum Command {
-    /// Hash all modules; write the contents of .module_hashes, and a proof for each module
     Build(build::BuildArgs),
-    /// Hash all modules and put the root into vmlinux, in one pass with its final edits
     Patch(patch::PatchArgs),
-    /// Append its proof to each module
     Sign(sign::SignArgs),
-    /// Tell what the kernel would say to modules
     Verify(verify::VerifyArgs),
-    /// Tell what root a vmlinux has, what position and proof a module
     Show(show::ShowArgs),
 }
 

@@ -22,8 +22,8 @@ pub struct ModulesArgs {
     #[arg(long, value_name = "SUFFIX", value_parser = [".ko", ".ko.stripped"], default_value = ".ko")]
     suffix: String,
     /// The directory that the lines of modules.order start from: kbuild's $(objtree). Default: the current one
-    #[arg(long, value_name = "DIR", default_value = "", hide_default_value = true)]
-    directory: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    directory: Option<PathBuf>,
 }
 
 /// All modules, hashed.
@@ -37,7 +37,11 @@ pub struct Modules {
 impl ModulesArgs {
     /// The list's name.
     pub fn order(&self) -> PathBuf {
-        self.modules_order.clone().unwrap_or_else(|| self.directory.join("modules.order"))
+        self.modules_order.clone().unwrap_or_else(|| self.path("modules.order"))
+    }
+
+    fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.as_deref().unwrap_or(Path::new("")).join(name)
     }
 
     /// Hashes all modules, in parallel. Writes nothing.
@@ -48,13 +52,12 @@ impl ModulesArgs {
         let order = self.order();
         let list = open(&order)?;
         let modules = parse_order(list.bytes()).map_err(|e| Error::file(&order, e.to_string()))?;
-        let path = |module: &Module, suffix| self.directory.join(module.with_suffix(suffix));
 
         // Largest first: a large module taken last would keep one processor busy and the others idle. One without a
         // size has an error, which is found again when it is its turn.
         let size = |path: &Path| fs::metadata(path).map_or(0, |metadata| metadata.len());
         let queued = |module: &Module| {
-            let path = path(module, &self.suffix);
+            let path = self.path(module.with_suffix(&self.suffix));
             (size(&path), module.pos(), path)
         };
         let mut queue: Vec<_> = modules.iter().map(queued).collect();
@@ -70,7 +73,7 @@ impl ModulesArgs {
         list.unchanged()?;
         leaves.sort_unstable_by_key(|(pos, _)| *pos);
         let leaves = jobs::all_of(leaves.into_iter().map(|(_, leaf)| leaf).collect())?;
-        let merkle_files = modules.iter().map(|module| path(module, ".merkle")).collect();
+        let merkle_files = modules.iter().map(|module| self.path(module.with_suffix(".merkle"))).collect();
         Ok(Modules { tree: Tree::new(leaves), merkle_files })
     }
 }

@@ -1,6 +1,6 @@
 //! `module-hashes patch`: the root into vmlinux, in one pass with its final edits.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use elfgraft_edit::{Content, Edits, FlagSet, Target, plan};
@@ -12,6 +12,7 @@ use crate::blob::open;
 use crate::objcopy::{by_pattern, patterns};
 use crate::report::Error;
 use crate::run::{Output, finish};
+use crate::symbols::SymbolArgs;
 
 /// Hash all modules and put the root into `.module_hashes` of vmlinux, in one pass with its final edits.
 ///
@@ -37,13 +38,15 @@ pub struct PatchArgs {
     #[arg(long, value_name = "PATTERN=FLAGS")]
     set_section_flags: Vec<OsString>,
     #[command(flatten)]
+    symbols: SymbolArgs,
+    #[command(flatten)]
     out: Output,
 }
 
 impl PatchArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        let parse_flags = |v: &std::ffi::OsStr| FlagSet::parse(&v.to_string_lossy()).map_err(Error::Usage);
+        let parse_flags = |v: &OsStr| FlagSet::parse(&v.to_string_lossy()).map_err(Error::Usage);
         let flags = by_pattern("--set-section-flags", &self.set_section_flags, parse_flags)?;
         let file = open(&self.input)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
@@ -54,6 +57,7 @@ impl PatchArgs {
         let edits = Edits {
             remove: patterns(&self.remove_section),
             flags,
+            symbols: self.symbols.edits()?,
             update: vec![Content { section: Target::Name(section::NAME.to_vec()), bytes: root[..].into() }],
             ..Edits::default()
         };

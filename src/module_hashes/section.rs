@@ -65,9 +65,8 @@ pub fn root_of(path: &Path) -> Result<RootSection, Error> {
     if let Some(root) = raw_root(file.bytes()) {
         return Ok(root);
     }
-    let image = Image::parse(file.bytes()).map_err(|e| {
-        Error::file(path, format!("neither a vmlinux ({e}) nor a root of {} bytes", RootSection::LEN))
-    })?;
+    let image = Image::parse(file.bytes())
+        .map_err(|e| Error::file(path, format!("neither a vmlinux ({e}) nor a root of {} bytes", RootSection::LEN)))?;
     root_in(path, &image)
 }
 

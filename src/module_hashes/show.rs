@@ -50,14 +50,10 @@ fn look(path: &Path) -> Result<Found, Error> {
     if let Some(root) = raw_root(bytes) {
         return Ok(Found::Root(root));
     }
-    let image = Image::parse(bytes).map_err(Error::edit(path))?;
-    if !image.named(NAME).is_empty() {
-        return Ok(Found::Root(root_in(path, &image)?));
-    }
     let fail = |text: String| Error::file(path, text);
     let tail = bytes.last_chunk::<{ Trailer::LEN }>().map_or(bytes, |tail| tail);
     let trailer = match Trailer::parse(tail, bytes.len() as u64).map_err(|e| fail(e.to_string()))? {
-        None => return Ok(Found::Nothing),
+        None => return root_or_nothing(path, bytes),
         Some(Trailer { id_type: IdType::Pkcs7, .. }) => return Ok(Found::Pkcs7),
         Some(trailer) => trailer.signature,
     };
@@ -70,6 +66,14 @@ fn look(path: &Path) -> Result<Found, Error> {
     file.unchanged()?;
     let root = proof.root(leaf.finish()).root();
     Ok(Found::Proof(proof, Some(root)))
+}
+
+fn root_or_nothing(path: &Path, bytes: &[u8]) -> Result<Found, Error> {
+    let image = Image::parse(bytes).map_err(Error::edit(path))?;
+    match image.named(NAME).is_empty() {
+        true => Ok(Found::Nothing),
+        false => Ok(Found::Root(root_in(path, &image)?)),
+    }
 }
 
 /// On which side of the way up each sibling is: bit i of the position tells.
