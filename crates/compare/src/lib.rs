@@ -1,1 +1,22 @@
-//! Semantic comparison of two ELF files, with a reader that the editor does not use.
+//! What differs between two ELF files, and whether one is sound: by a reader that the editor does not use.
+//!
+//! - [`diff::diff`]: the differences by meaning, each with a [`diff::Key`] to ignore it by.
+//! - [`check::check`]: what is wrong with a file, each with a [`check::Rule`] that tells why it matters.
+//!
+//! The product edits through other crates and another library. Here goblin reads ([`Reader`]), so that what the product
+//! misreads and then writes is not misread again when its output is verified. BTF is read by `elfgraft-btf`, like the
+//! product does.
+//!
+//! Both are pure functions of bytes, made for mapped files: they look at what they compare, once, and hold indices and
+//! findings, no contents. They err to the strict side: what is not understood differs if its bytes do.
+
+mod btf;
+pub mod check;
+pub mod diff;
+mod error;
+mod kernel;
+mod layout;
+mod reader;
+
+pub use error::{Error, Table};
+pub use reader::Reader;
