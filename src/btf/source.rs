@@ -102,13 +102,15 @@ impl<'a> Own<'a> {
         self.distilled.is_none() && matches!(self.data.map(Btf::parse), Some(Err(BtfError::NotStandalone)))
     }
 
-    /// What `.BTF` says on top of each of these bases that it can be read on: the IDs now in the file refer to one.
+    /// What `.BTF` says on top of each of these bases that it can have been made for: the IDs now in the file refer to
+    /// one of them. On a wrong base it would have wrong names, which by accident or on purpose may be those of a set.
     pub fn readings<'s>(&'s self, bases: &[Option<&'s Btf<'s>>]) -> Vec<Btf<'s>> {
         let mut given: Vec<_> = bases.iter().flatten().copied().map(Some).collect();
         if given.is_empty() {
             given.push(None);
         }
-        given.into_iter().filter_map(|base| self.parse(base).ok()?).collect()
+        let readings = given.into_iter().filter_map(|base| self.parse(base).ok()?);
+        readings.filter(|btf| btf.validate().is_ok()).collect()
     }
 }
 
