@@ -10,7 +10,9 @@ use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 use elfgraft_patch::Op;
 
+use crate::chunks::{Chunk, Owner, chunks};
 use crate::error::EditError;
+use crate::fixed::Fixed;
 use crate::gap::{align_up, is_packed, moved};
 use crate::resolve::{Contents, Slot};
 use crate::segments::{self, Resized};
@@ -63,37 +65,6 @@ pub(crate) enum What {
     Headers,
 }
 
-/// Bytes of the input behind the fixed zone that move as one.
-#[derive(Debug)]
-struct Chunk {
-    start: u64,
-    end: u64,
-    align: u64,
-    owner: Owner,
-    /// Sections that share these bytes with the owner.
-    shared_by: Vec<SectionIndex>,
-}
-
-impl Chunk {
-    fn kept_size(&self) -> u64 {
-        self.end - self.start
-    }
-
-    fn kept(&self) -> What {
-        What::Kept { from: self.start, len: self.kept_size() }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Owner {
-    Section(SectionIndex),
-    Headers,
-    /// Bytes of no section, not all zero.
-    Nobody,
-    /// The end of the file.
-    End,
-}
-
 /// Size in bytes of a slot's contents in the file.
 pub(crate) fn content_size(slot: &Slot) -> u64 {
     match &slot.contents {
@@ -102,7 +73,7 @@ pub(crate) fn content_size(slot: &Slot) -> u64 {
     }
 }
 
-fn headers_size(image: &Image, sections: usize) -> u64 {
+pub(crate) fn headers_size(image: &Image, sections: usize) -> u64 {
     sections as u64 * image.format.section_header_size()
 }
 
@@ -256,220 +227,5 @@ fn shares_bytes(image: &Image, index: SectionIndex, other: SectionIndex) -> Edit
     let (section, other) = (image.describe(index), image.describe(other));
     EditError::Refused {
         why: format!("section {section} shares bytes of the file with {other}; its contents cannot change alone"),
-    }
-}
-
-/// The end of the fixed zone of the input, and the chunks behind it.
-///
-/// A section without bytes is a chunk only when it goes or gets some (`changes`): else its `sh_offset` means nothing,
-/// stays as it is, and no neighbour depends on it.
-fn chunks(
-    image: &Image,
-    changes: &dyn Fn(SectionIndex, &SectionHeader) -> bool,
-) -> Result<(u64, Vec<Chunk>), EditError> {
-    let bare = |start, end, align, owner| Chunk { start, end, align, owner, shared_by: Vec::new() };
-    let mut end = zone_end(image, image.segments.iter().map(|s| s.file_end()));
-    let mut raw: Vec<Chunk> = Vec::new();
-    for (index, header) in image.indexed() {
-        image.contents(index)?;
-        if header.file_size() != 0 || changes(index, header) {
-            let end = header.sh_offset.saturating_add(header.file_size());
-            raw.push(bare(header.sh_offset, end, header.align(), Owner::Section(index)));
-        }
-    }
-    if !image.sections.is_empty() {
-        let size = headers_size(image, image.sections.len());
-        raw.push(bare(image.e_shoff, image.e_shoff + size, image.format.table_align(), Owner::Headers));
-    }
-    raw.push(bare(image.len(), image.len(), 1, Owner::End));
-    // An empty chunk stands in front of what begins where it does; the end of the file comes last.
-    raw.sort_by_key(|c| (c.start.min(image.len()), c.owner == Owner::End, c.end != c.start));
-
-    let mut chunks: Vec<Chunk> = Vec::new();
-    let mut reach = end;
-    for chunk in raw {
-        let empty = chunk.start == chunk.end;
-        if chunk.start < end && chunk.owner != Owner::End {
-            // It begins in the fixed zone, so it is part of it.
-            end = end.max(chunk.end);
-            reach = end;
-            continue;
-        }
-        if chunk.start < reach && !empty {
-            let Some(before) = chunks.last_mut() else { continue };
-            match (chunk.owner, before.owner) {
-                (Owner::Section(index), Owner::Section(_)) => before.shared_by.push(index),
-                (Owner::Section(index), _) | (_, Owner::Section(index)) => {
-                    return Err(EditError::Refused {
-                        why: format!("section {} overlaps the section header table", image.describe(index)),
-                    });
-                }
-                _ => {}
-            }
-            before.end = before.end.max(chunk.end);
-            reach = reach.max(chunk.end);
-            continue;
-        }
-        // An empty section that points into another, or beyond the end, comes behind what is there.
-        let chunk = if empty {
-            Chunk {
-                start: chunk.start.clamp(reach, image.len().max(reach)),
-                end: chunk.end.clamp(reach, image.len().max(reach)),
-                ..chunk
-            }
-        } else {
-            chunk
-        };
-        if let Some(unowned) = nonzero_run(image, reach, chunk.start) {
-            chunks.push(bare(unowned.0, unowned.1, 1, Owner::Nobody));
-        }
-        reach = reach.max(chunk.end);
-        chunks.push(chunk);
-    }
-    Ok((end, chunks))
-}
-
-/// From the first to behind the last byte of a gap that is not zero.
-fn nonzero_run(image: &Image, start: u64, end: u64) -> Option<(u64, u64)> {
-    let range = usize::try_from(start).ok()?..usize::try_from(end.min(image.len())).ok()?;
-    let gap = image.data().get(range)?;
-    let first = gap.iter().position(|&b| b != 0)?;
-    let last = gap.iter().rposition(|&b| b != 0)?;
-    Some((start + first as u64, start + last as u64 + 1))
-}
-
-fn zone_end(image: &Image, segment_ends: impl Iterator<Item = u64>) -> u64 {
-    let tables = match image.segments.len() as u64 {
-        0 => image.format.header_size(),
-        n => image.e_phoff.saturating_add(n * image.format.program_header_size()).max(image.format.header_size()),
-    };
-    segment_ends.map(|end| end.min(image.len())).fold(tables, u64::max)
-}
-
-/// What becomes of the sections in the fixed zone.
-struct Fixed<'l, 'a> {
-    image: &'l Image<'a>,
-    slots: &'l [Slot<'a>],
-    end: u64,
-    layout: &'l mut Layout,
-    /// Slots whose contents move behind the fixed zone.
-    moves: Vec<usize>,
-    headers_move: bool,
-}
-
-impl Fixed<'_, '_> {
-    fn decide(&mut self, slot_of: &dyn Fn(SectionIndex) -> Option<usize>) -> Result<(), EditError> {
-        let (image, slots) = (self.image, self.slots);
-        let mut segment_ends: Vec<u64> = image.segments.iter().map(|s| s.file_end()).collect();
-        for change in &self.layout.segments {
-            if let Some(segment) = image.segments.get(change.index) {
-                segment_ends[change.index] = segment.p_offset.saturating_add(change.p_filesz);
-            }
-        }
-        let mut end = zone_end(image, segment_ends.into_iter());
-        let (mut stay, mut go) = (Vec::new(), Vec::new());
-        for (index, header) in image.indexed() {
-            let range = (header.sh_offset, header.sh_offset.saturating_add(header.file_size()));
-            if range.0 == range.1 || range.0 >= self.end {
-                continue;
-            }
-            match slot_of(index) {
-                None => go.push(range),
-                Some(at) if slots[at].leaves => {
-                    go.push(range);
-                    self.moves.push(at);
-                }
-                Some(at) => {
-                    let old = range.1 - range.0;
-                    match content_size(&slots[at]) {
-                        new if new > old => {
-                            // elfgraft's own table must have room, so it moves. Moving anything else would make
-                            // the result depend on what was set before.
-                            if index != image.shstrndx {
-                                let why = "it lies in front of bytes that cannot move";
-                                return Err(EditError::Size { section: image.describe(index), new, old, why });
-                            }
-                            self.moves.push(at);
-                            stay.push(range);
-                            end = end.max(range.1);
-                            continue;
-                        }
-                        new => {
-                            if !matches!(slots[at].contents, Contents::Kept) {
-                                self.layout.fixed_edits.push(FixedEdit::Contents { slot: at });
-                                if new < old {
-                                    self.layout
-                                        .fixed_edits
-                                        .push(FixedEdit::Zero { start: range.0 + new, end: range.1 });
-                                }
-                            }
-                        }
-                    }
-                    stay.push(range);
-                    end = end.max(range.1);
-                }
-            }
-        }
-        if !image.sections.is_empty() && image.e_shoff < self.end {
-            let (old, new) = (headers_size(image, image.sections.len()), headers_size(image, slots.len()));
-            self.headers_move = new > old;
-            self.layout.e_shoff = image.e_shoff;
-            if !self.headers_move {
-                self.layout.fixed_edits.push(FixedEdit::Headers);
-                if new < old {
-                    self.layout
-                        .fixed_edits
-                        .push(FixedEdit::Zero { start: image.e_shoff + new, end: image.e_shoff + old });
-                }
-            }
-            stay.push((image.e_shoff, image.e_shoff + old));
-            end = end.max(image.e_shoff + old);
-        }
-        stay.push((0, image.format.header_size()));
-        let phdrs = image.segments.len() as u64 * image.format.program_header_size();
-        stay.push((image.e_phoff, image.e_phoff.saturating_add(phdrs)));
-        self.layout.fixed_end = end.min(self.end);
-        let edits = subtract(go, stay, self.layout.fixed_end).into_iter();
-        self.layout.fixed_edits.extend(edits.map(|(start, end)| FixedEdit::Zero { start, end }));
-        Ok(())
-    }
-}
-
-/// The parts of the ranges `go`, up to `limit`, that no range of `stay` holds. Sorted and disjoint.
-fn subtract(mut go: Vec<(u64, u64)>, mut stay: Vec<(u64, u64)>, limit: u64) -> Vec<(u64, u64)> {
-    go.sort_unstable();
-    stay.sort_unstable();
-    let mut out = Vec::new();
-    let mut holders = stay.into_iter().peekable();
-    let mut held_to = 0;
-    let mut from = 0;
-    for (start, end) in go {
-        let (mut start, end) = (start.max(from), end.min(limit));
-        while start < end {
-            // Everything that begins at or before `start` has its say first.
-            while let Some((_, stay_end)) = holders.next_if(|(stay_start, _)| *stay_start <= start) {
-                held_to = held_to.max(stay_end);
-            }
-            start = start.max(held_to);
-            let free_to = holders.peek().map_or(end, |(stay_start, _)| end.min(*stay_start));
-            if start < free_to {
-                out.push((start, free_to));
-                start = free_to;
-            }
-        }
-        from = from.max(end);
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::subtract;
-
-    #[test]
-    fn what_others_still_hold_is_not_zeroed() {
-        assert_eq!(subtract(vec![(10, 20)], vec![(12, 14), (18, 30)], 100), [(10, 12), (14, 18)]);
-        assert_eq!(subtract(vec![(10, 20), (15, 25)], vec![], 22), [(10, 20), (20, 22)]);
-        assert_eq!(subtract(vec![(10, 20)], vec![(0, 50)], 100), []);
     }
 }

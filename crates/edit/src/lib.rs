@@ -16,16 +16,21 @@
 //! depend on where the predecessor ends, so growing a chunk and shrinking it again gives every follower its old offset
 //! back, whoever laid the file out.
 
+mod chunks;
+mod decision;
 mod edit;
 mod error;
+mod fixed;
 mod flags;
 mod flat;
 mod fresh;
 mod gap;
+mod headers;
 mod layout;
 mod lower;
 mod names;
 mod refs;
+mod removal;
 mod renumber;
 mod resolve;
 mod segments;
@@ -33,6 +38,7 @@ mod select;
 mod symbol_edits;
 mod symbols;
 
+pub use decision::Decision;
 pub use edit::{Content, Edits, Rename, SymbolValue, Target, default_alignment};
 pub use elfgraft_patch::Patch;
 pub use error::EditError;
@@ -40,6 +46,5 @@ pub use flags::FlagSet;
 pub use flat::{DEFAULT_MAX_SIZE, FlatOptions, plan_flat};
 pub use fresh::{Object, object};
 pub use lower::{Plan, plan};
-pub use resolve::Decision;
 pub use select::{Pattern, Patterns};
 pub use symbol_edits::{Discard, NewSymbol, Strip, SymbolEdits, SymbolNames};

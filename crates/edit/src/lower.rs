@@ -4,12 +4,13 @@ use elfgraft_elf::consts::SHT_SYMTAB;
 use elfgraft_elf::{Image, SectionHeader, encode};
 use elfgraft_patch::{Builder, Op, Patch};
 
+use crate::decision::Decision;
 use crate::edit::Edits;
 use crate::error::EditError;
 use crate::layout::{FixedEdit, Layout, What, content_size, layout};
 use crate::names;
 use crate::renumber::{self, Overlay};
-use crate::resolve::{Contents, Decision, Slot, resolve};
+use crate::resolve::{Contents, Slot, resolve};
 use crate::symbol_edits::{Strip, SymbolEdits};
 
 /// What an edit comes to: the byte ranges, and the decisions that led to them.

@@ -15,7 +15,7 @@ use elfgraft_elf::encode::read_word;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 
 use crate::error::EditError;
-use crate::resolve::NOT_SELECTED;
+use crate::removal::NOT_SELECTED;
 
 /// Whether `--only-section` leaves this section without being asked: the tables that ELF itself needs.
 pub(crate) fn is_structural(image: &Image, index: SectionIndex, header: &SectionHeader) -> bool {

@@ -8,10 +8,11 @@ use elfgraft_elf::encode::{addr, read_word, word};
 use elfgraft_elf::{Endianness, Format, Image, SectionHeader, SectionIndex, SymbolSection};
 use elfgraft_patch::Op;
 
+use crate::decision::Decision;
 use crate::edit::Edits;
 use crate::error::EditError;
 use crate::refs::group_members;
-use crate::resolve::{Contents, Decision, Slot};
+use crate::resolve::{Contents, Slot};
 use crate::symbols;
 
 /// A small change inside contents that are kept otherwise.

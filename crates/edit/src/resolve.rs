@@ -1,18 +1,18 @@
 //! Edits x Image -> what becomes of every section. No offset is decided here.
 
 use std::borrow::Cow;
-use std::fmt;
 
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 use elfgraft_patch::Op;
 
+use crate::decision::Decision;
 use crate::edit::{Content, Edits, Target, default_alignment};
 use crate::error::EditError;
+use crate::headers::{headers, set_flags};
 use crate::refs;
+use crate::removal::removals;
 use crate::segments;
-use crate::select::Pattern;
-use crate::symbol_edits::{Discard, Strip, is_debug};
 
 /// A place in the section header table of the result.
 #[derive(Debug)]
@@ -38,40 +38,6 @@ pub(crate) enum Contents<'a> {
     Kept,
     /// These pieces, one behind the other.
     New(Vec<Op<'a>>),
-}
-
-/// A decision, for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-#[allow(missing_docs)] // Each variant says it in Display.
-pub enum Decision {
-    Remove { section: String, why: &'static str },
-    Replace { section: String, old: u64, new: u64 },
-    Add { section: String, size: u64 },
-    Rename { section: String, to: String },
-    Header { section: String, field: &'static str, old: u64, new: u64 },
-    Leaves { section: String },
-    Symbols { table: String, dropped: u32 },
-    Values { table: String, moved: usize },
-    DropSignature { kind: &'static str, size: u64, asked: bool },
-}
-
-impl fmt::Display for Decision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Decision::Remove { section, why } => write!(f, "remove section {section}: {why}"),
-            Decision::Replace { section, old, new } => write!(f, "replace section {section}: {old} -> {new} bytes"),
-            Decision::Add { section, size } => write!(f, "add section {section}: {size} bytes"),
-            Decision::Rename { section, to } => write!(f, "rename section {section} to '{to}'"),
-            Decision::Header { section, field, old, new } => {
-                write!(f, "section {section}: {field} {old:#x} -> {new:#x}")
-            }
-            Decision::Leaves { section } => write!(f, "section {section} leaves its segment"),
-            Decision::Symbols { table, dropped } => write!(f, "symbol table {table}: {dropped} symbols go"),
-            Decision::Values { table, moved } => write!(f, "symbol table {table}: {moved} symbols get a new st_value"),
-            Decision::DropSignature { kind, size, .. } => write!(f, "drop the appended {kind} ({size} bytes)"),
-        }
-    }
 }
 
 /// The slots of the result, and the decisions that led to them.
@@ -103,70 +69,6 @@ pub(crate) fn resolve<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Resolu
     refs::check_links(image, &survivors)?;
     Ok(Resolution { slots, decisions })
 }
-
-/// Why each section goes; `None` for those that stay. Keeping beats removing.
-fn removals(image: &Image, edits: &Edits) -> Result<Vec<Option<&'static str>>, EditError> {
-    let mut gone = vec![None; image.sections.len()];
-    if edits.remove.is_empty() && edits.only.is_empty() && edits.symbols.is_empty() {
-        return Ok(gone);
-    }
-    let mut kept = vec![false; image.sections.len()];
-    for (index, header) in image.indexed() {
-        let (name, at) = (image.name(index)?, index.get());
-        kept[at] = edits.keep.selects(name) || edits.remove.excludes(name) || edits.only.excludes(name);
-        let selected = edits.only.is_empty() || edits.only.selects(name) || refs::is_structural(image, index, header);
-        gone[at] = if kept[at] {
-            None
-        } else if edits.remove.selects(name) {
-            Some("asked for")
-        } else if let Some(why) = stripped(image, edits, index, header, name) {
-            Some(why)
-        } else {
-            (!selected).then_some(NOT_SELECTED)
-        };
-    }
-    for pattern in edits.only.iter().filter(|p| p.is_literal() && !p.is_negative()) {
-        if !image.indexed().any(|(i, _)| image.name(i).is_ok_and(|n| pattern.matches(n))) {
-            return Err(missing("--only-section", pattern.text()));
-        }
-    }
-    refs::cascade(image, &kept, &mut gone)?;
-    Ok(gone)
-}
-
-/// Why stripping takes a section away.
-fn stripped(
-    image: &Image,
-    edits: &Edits,
-    index: SectionIndex,
-    header: &SectionHeader,
-    name: &[u8],
-) -> Option<&'static str> {
-    if header.is_alloc() {
-        return None;
-    }
-    // As GNU's: without local symbols, debugging information speaks of nothing.
-    if is_debug(name) && (edits.symbols.strip != Strip::None || edits.symbols.discard == Discard::Locals) {
-        return Some("debugging information");
-    }
-    if edits.symbols.strip != Strip::All {
-        return None;
-    }
-    match header.sh_type {
-        SHT_REL | SHT_RELA => Some("relocations go with their symbols"),
-        SHT_GROUP => Some("groups go with their symbols"),
-        SHT_SYMTAB | SHT_SYMTAB_SHNDX if edits.symbols.drops_table() => Some("all symbols go"),
-        SHT_LLVM_ADDRSIG => Some("all symbols go"),
-        SHT_STRTAB if edits.symbols.drops_table() && index != image.shstrndx => {
-            let mut users = image.sections.iter().filter(|h| h.sh_link == index.0).peekable();
-            (users.peek().is_some() && users.all(|h| h.sh_type == SHT_SYMTAB)).then_some("all symbols go")
-        }
-        _ => None,
-    }
-}
-
-/// Why a section goes that `--only-section` does not select. Its relocations belong to it and are judged with it.
-pub(crate) const NOT_SELECTED: &str = "not selected";
 
 fn keep<'a>(image: &Image<'a>, gone: &[bool]) -> Vec<Slot<'a>> {
     let all = (0u32..).map(SectionIndex).zip(&image.sections);
@@ -400,104 +302,6 @@ fn resize<'a>(
     Ok(())
 }
 
-/// Flags, alignment and type.
-fn headers(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<Decision>) -> Result<(), EditError> {
-    if edits.flags.is_empty() && edits.align.is_empty() && edits.types.is_empty() && edits.rename.is_empty() {
-        return Ok(());
-    }
-    for at in 1..slots.len() {
-        let section = describe(image, slots, at);
-        let Some(slot) = slots.get_mut(at) else { continue };
-        let before = slot.header.clone();
-        let names = [slot.from.map(|i| image.name(i)).transpose()?, slot.name.clone().as_deref()]
-            .map(|n| n.map(<[u8]>::to_vec));
-        if let Some(flags) = choose(&edits.flags, &names) {
-            set_flags(image, slot, flags);
-        }
-        if let Some(align) = choose(&edits.align, &names) {
-            if !align.is_power_of_two() {
-                return Err(EditError::Refused {
-                    why: format!("section {section}: alignment {align} is not a power of two"),
-                });
-            }
-            let moves = slot.header.align() != align && slot.from.is_some() && !slot.fresh;
-            if moves && slot.from.is_some_and(|i| segments::in_segment(image, i)) && before.sh_offset % align != 0 {
-                return Err(EditError::Refused {
-                    why: format!(
-                        "section {section}: inside a segment, at offset {:#x}, it cannot be aligned to {align}",
-                        before.sh_offset
-                    ),
-                });
-            }
-            slot.header.sh_addralign = align;
-        }
-        if let Some(sh_type) = choose(&edits.types, &names) {
-            slot.header.sh_type = sh_type;
-        }
-        let original = slot.from.and_then(|i| image.header(i).ok()).filter(|_| !slot.fresh).unwrap_or(&before).clone();
-        leave_segment(image, edits, slot, &original, &section, decisions)?;
-        for (field, old, new) in [
-            ("sh_flags", original.sh_flags, slot.header.sh_flags),
-            ("sh_type", original.sh_type.into(), slot.header.sh_type.into()),
-            ("sh_addralign", original.sh_addralign, slot.header.sh_addralign),
-        ] {
-            if old != new && slot.from.is_some() {
-                decisions.push(Decision::Header { section: section.clone(), field, old, new });
-            }
-        }
-    }
-    Ok(())
-}
-
-/// What a change of flags or type means for contents.
-fn leave_segment(
-    image: &Image,
-    edits: &Edits,
-    slot: &mut Slot,
-    original: &SectionHeader,
-    section: &str,
-    decisions: &mut Vec<Decision>,
-) -> Result<(), EditError> {
-    let Some(index) = slot.from.filter(|_| !slot.fresh) else { return Ok(()) };
-    let in_segment = segments::in_segment(image, index);
-    let (was_file, is_file) = (original.file_size(), slot.header.file_size());
-    if matches!(original.sh_type, SHT_NOBITS) && is_file != 0 && matches!(slot.contents, Contents::Kept) {
-        if in_segment && !edits.flat {
-            return Err(EditError::Refused {
-                why: format!(
-                    "section {section} is SHT_NOBITS inside a segment: there is no room in the file for its contents"
-                ),
-            });
-        }
-        slot.contents = Contents::New(vec![Op::Zero { len: is_file }]);
-    } else if was_file != 0 && is_file == 0 && slot.header.sh_type != original.sh_type {
-        return Err(EditError::Refused {
-            why: format!("section {section}: a type without contents would lose {was_file} bytes"),
-        });
-    }
-    if original.is_alloc() && !slot.header.is_alloc() && in_segment {
-        slot.leaves = true;
-        decisions.push(Decision::Leaves { section: section.into() });
-    }
-    Ok(())
-}
-
-fn set_flags(image: &Image, slot: &mut Slot, flags: crate::flags::FlagSet) {
-    slot.header.sh_flags = flags.apply(slot.header.sh_flags, image.format.e_machine);
-    if slot.header.sh_type == SHT_NOBITS && flags.gives_contents() {
-        slot.header.sh_type = SHT_PROGBITS;
-    }
-}
-
-/// The value of the last pattern that matches one of a section's names, if no `!pattern` of the option does.
-fn choose<T: Copy>(options: &[(Pattern, T)], names: &[Option<Vec<u8>>]) -> Option<T> {
-    let matches = |p: &Pattern| names.iter().flatten().any(|n| p.matches(n));
-    if options.iter().any(|(p, _)| p.is_negative() && matches(p)) {
-        return None;
-    }
-    options.iter().rev().find(|(p, _)| !p.is_negative() && matches(p)).map(|(_, value)| *value)
-}
-
 fn current_name<'s>(image: &Image<'s>, slot: &'s Slot) -> Result<Cow<'s, [u8]>, EditError> {
     match (&slot.name, slot.from) {
         (Some(name), _) => Ok(Cow::Borrowed(name)),
@@ -506,7 +310,7 @@ fn current_name<'s>(image: &Image<'s>, slot: &'s Slot) -> Result<Cow<'s, [u8]>, 
     }
 }
 
-fn describe(image: &Image, slots: &[Slot], at: usize) -> String {
+pub(crate) fn describe(image: &Image, slots: &[Slot], at: usize) -> String {
     let name = slots.get(at).and_then(|s| current_name(image, s).ok().map(|n| printable(&n)));
     format!("'{}' [{at}]", name.unwrap_or_default())
 }
@@ -516,7 +320,7 @@ fn ambiguous(option: &'static str, name: &[u8], image: &Image, slots: &[Slot], f
     EditError::Ambiguous { option, name: printable(name), sections }
 }
 
-fn missing(option: &'static str, name: &[u8]) -> EditError {
+pub(crate) fn missing(option: &'static str, name: &[u8]) -> EditError {
     EditError::Missing { option, name: printable(name) }
 }
 

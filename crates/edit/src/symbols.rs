@@ -7,11 +7,12 @@ use elfgraft_elf::encode::{addr, half, read_word, word};
 use elfgraft_elf::{Image, SectionIndex, Symbol, SymbolSection, SymbolTable};
 use elfgraft_patch::Op;
 
+use crate::decision::Decision;
 use crate::edit::Edits;
 use crate::error::EditError;
 use crate::layout::content_size;
 use crate::renumber::{Map, put, referrers, relocated_symbols, replace};
-use crate::resolve::{Contents, Decision, Slot};
+use crate::resolve::{Contents, Slot};
 use crate::symbol_edits::{Fate, NewSymbol, Strip, is_mapping};
 
 /// A table being rewritten; nothing is copied before something changes.

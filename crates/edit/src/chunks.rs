@@ -1,0 +1,124 @@
+//! The input behind its fixed zone, as a sequence of chunks that move as one each.
+
+use elfgraft_elf::{Image, SectionHeader, SectionIndex};
+
+use crate::error::EditError;
+use crate::layout::{What, headers_size};
+
+/// Bytes of the input behind the fixed zone that move as one.
+#[derive(Debug)]
+pub(crate) struct Chunk {
+    pub start: u64,
+    pub end: u64,
+    pub align: u64,
+    pub owner: Owner,
+    /// Sections that share these bytes with the owner.
+    pub shared_by: Vec<SectionIndex>,
+}
+
+impl Chunk {
+    pub fn kept_size(&self) -> u64 {
+        self.end - self.start
+    }
+
+    pub fn kept(&self) -> What {
+        What::Kept { from: self.start, len: self.kept_size() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    Section(SectionIndex),
+    Headers,
+    /// Bytes of no section, not all zero.
+    Nobody,
+    /// The end of the file.
+    End,
+}
+
+/// The end of the fixed zone of the input, and the chunks behind it.
+///
+/// A section without bytes is a chunk only when it goes or gets some (`changes`): else its `sh_offset` means nothing,
+/// stays as it is, and no neighbour depends on it.
+pub(crate) fn chunks(
+    image: &Image,
+    changes: &dyn Fn(SectionIndex, &SectionHeader) -> bool,
+) -> Result<(u64, Vec<Chunk>), EditError> {
+    let bare = |start, end, align, owner| Chunk { start, end, align, owner, shared_by: Vec::new() };
+    let mut end = zone_end(image, image.segments.iter().map(|s| s.file_end()));
+    let mut raw: Vec<Chunk> = Vec::new();
+    for (index, header) in image.indexed() {
+        image.contents(index)?;
+        if header.file_size() != 0 || changes(index, header) {
+            let end = header.sh_offset.saturating_add(header.file_size());
+            raw.push(bare(header.sh_offset, end, header.align(), Owner::Section(index)));
+        }
+    }
+    if !image.sections.is_empty() {
+        let size = headers_size(image, image.sections.len());
+        raw.push(bare(image.e_shoff, image.e_shoff + size, image.format.table_align(), Owner::Headers));
+    }
+    raw.push(bare(image.len(), image.len(), 1, Owner::End));
+    // An empty chunk stands in front of what begins where it does; the end of the file comes last.
+    raw.sort_by_key(|c| (c.start.min(image.len()), c.owner == Owner::End, c.end != c.start));
+
+    let mut chunks: Vec<Chunk> = Vec::new();
+    let mut reach = end;
+    for chunk in raw {
+        let empty = chunk.start == chunk.end;
+        if chunk.start < end && chunk.owner != Owner::End {
+            // It begins in the fixed zone, so it is part of it.
+            end = end.max(chunk.end);
+            reach = end;
+            continue;
+        }
+        if chunk.start < reach && !empty {
+            let Some(before) = chunks.last_mut() else { continue };
+            match (chunk.owner, before.owner) {
+                (Owner::Section(index), Owner::Section(_)) => before.shared_by.push(index),
+                (Owner::Section(index), _) | (_, Owner::Section(index)) => {
+                    return Err(EditError::Refused {
+                        why: format!("section {} overlaps the section header table", image.describe(index)),
+                    });
+                }
+                _ => {}
+            }
+            before.end = before.end.max(chunk.end);
+            reach = reach.max(chunk.end);
+            continue;
+        }
+        // An empty section that points into another, or beyond the end, comes behind what is there.
+        let chunk = if empty {
+            Chunk {
+                start: chunk.start.clamp(reach, image.len().max(reach)),
+                end: chunk.end.clamp(reach, image.len().max(reach)),
+                ..chunk
+            }
+        } else {
+            chunk
+        };
+        if let Some(unowned) = nonzero_run(image, reach, chunk.start) {
+            chunks.push(bare(unowned.0, unowned.1, 1, Owner::Nobody));
+        }
+        reach = reach.max(chunk.end);
+        chunks.push(chunk);
+    }
+    Ok((end, chunks))
+}
+
+/// From the first to behind the last byte of a gap that is not zero.
+fn nonzero_run(image: &Image, start: u64, end: u64) -> Option<(u64, u64)> {
+    let range = usize::try_from(start).ok()?..usize::try_from(end.min(image.len())).ok()?;
+    let gap = image.data().get(range)?;
+    let first = gap.iter().position(|&b| b != 0)?;
+    let last = gap.iter().rposition(|&b| b != 0)?;
+    Some((start + first as u64, start + last as u64 + 1))
+}
+
+pub(crate) fn zone_end(image: &Image, segment_ends: impl Iterator<Item = u64>) -> u64 {
+    let tables = match image.segments.len() as u64 {
+        0 => image.format.header_size(),
+        n => image.e_phoff.saturating_add(n * image.format.program_header_size()).max(image.format.header_size()),
+    };
+    segment_ends.map(|end| end.min(image.len())).fold(tables, u64::max)
+}
