@@ -78,7 +78,7 @@ mod tests {
             let align = 1 << bits;
             let at_f = moved(e, e + gap, align, f).unwrap();
             prop_assert!(at_f >= f);
-            prop_assert_eq!((e + gap) % align == 0, at_f % align == 0);
+            prop_assert_eq!((e + gap).is_multiple_of(align), at_f.is_multiple_of(align));
             prop_assert_eq!(moved(f, at_f, align, g), moved(e, e + gap, align, g));
             prop_assert_eq!(moved(f, at_f, align, e), Some(e + gap));
         }
