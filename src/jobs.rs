@@ -6,7 +6,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -30,8 +30,10 @@ pub fn map<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> 
         results.lock().unwrap_or_else(PoisonError::into_inner).push((at, result));
         true
     };
-    let beside = || match Jobserver::from_env() {
-        Some(mut server) => {
+    let beside = || match Jobserver::auth() {
+        None => while work_one() {},
+        Some(auth) => {
+            let Some(mut server) = Jobserver::open(&auth) else { return };
             while !done.load(Ordering::Relaxed) {
                 match server.acquire() {
                     Some(token) => {
@@ -42,7 +44,6 @@ pub fn map<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> 
                 }
             }
         }
-        None => while work_one() {},
     };
     thread::scope(|scope| {
         let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(items.len());
@@ -95,13 +96,19 @@ struct Jobserver {
 }
 
 impl Jobserver {
-    /// The one that `MAKEFLAGS` names, if it can be reached. A recipe without `+` gets none: then make allows one job,
-    /// but did not promise the others to anybody either, and this returns `None`.
-    fn from_env() -> Option<Jobserver> {
+    /// How `MAKEFLAGS` says to reach it; `None` where no make allots jobs.
+    fn auth() -> Option<String> {
         let flags = std::env::var("MAKEFLAGS").ok()?;
-        let auth = flags.split_whitespace().rev().find_map(|word| {
-            word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds="))
-        })?;
+        let auth = flags
+            .split_whitespace()
+            .rev()
+            .find_map(|word| word.strip_prefix("--jobserver-auth=").or_else(|| word.strip_prefix("--jobserver-fds=")));
+        auth.map(str::to_owned)
+    }
+
+    /// Opens it. make before 4.4 closes it for recipes without `+`, and then allows them one job. What has these
+    /// numbers then may be any file of the shell's: only a pipe is one of make's.
+    fn open(auth: &str) -> Option<Jobserver> {
         let (read, write) = match auth.strip_prefix("fifo:") {
             Some(path) => (path.to_owned(), path.to_owned()),
             None => {
@@ -110,6 +117,10 @@ impl Jobserver {
                 (fd(read)?, fd(write)?)
             }
         };
+        let is_pipe = |path: &String| std::fs::metadata(path).is_ok_and(|m| m.file_type().is_fifo());
+        if !is_pipe(&read) || !is_pipe(&write) {
+            return None;
+        }
         let read = OpenOptions::new().read(true).custom_flags(O_NONBLOCK).open(read).ok()?;
         let write = OpenOptions::new().write(true).open(write).ok()?;
         Some(Jobserver { read, write })

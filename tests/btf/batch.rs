@@ -114,6 +114,31 @@ fn tokens_of_make_are_given_back() {
     }
 }
 
+/// make before 4.4 names descriptors that a recipe without `+` does not have. Whatever has these numbers is left alone.
+#[test]
+fn a_jobserver_that_is_out_of_reach_allows_one_job() {
+    if !installed("strace") {
+        return;
+    }
+    let (dir, names) = tree();
+    dir.write("plain", b"tokens?");
+    for auth in ["8,9", "-2,-2", "3", "fifo:plain", "fifo:missing"] {
+        let trace = ["strace", "-f", "-o", "trace", "-e", "trace=clone,clone3,read,write"];
+        let cmd = dir.cmd(ELFGRAFT, &embed(&names, &[])).through(&trace).after("exec 8<>plain 9<>plain");
+        cmd.env("MAKEFLAGS", format!("-j4 --jobserver-auth={auth}")).run().ok();
+        let trace = String::from_utf8(dir.read("trace")).unwrap();
+        // A thread may be started and leave again, but only the first one writes to files.
+        let writers: std::collections::BTreeSet<_> =
+            trace.lines().filter(|l| l.contains("write(")).filter_map(|l| l.split_whitespace().next()).collect();
+        assert_eq!(writers.len(), 1, "{auth}: {trace}");
+        assert_eq!(dir.read("plain"), b"tokens?");
+        for name in &names {
+            assert_eq!(ids(&dir.elf(name)).table(), expected());
+            dir.write(name, fixture("demo-stripped.ko"));
+        }
+    }
+}
+
 /// The jobserver that make passes to a recipe with `+`, and the one it keeps from others.
 #[test]
 fn under_make() {
