@@ -29,9 +29,9 @@ fn note(data: &[u8], at: usize, align: usize, endian: Endian) -> Option<(Note<'_
     let word = |index: usize| endian.u32_at(data, at.checked_add(4 * index)?);
     let part = |start: usize, len: u32| data.get(start..)?.get(..usize::try_from(len).ok()?);
     let name = part(at.checked_add(12)?, word(0)?)?;
-    let start = (at + 12).checked_add(name.len())?.checked_next_multiple_of(align)?;
+    // The last padding may be missing.
+    let start = (at + 12).checked_add(name.len())?.checked_next_multiple_of(align)?.min(data.len());
     let desc = part(start, word(1)?)?;
-    // The padding behind the last note may be missing.
     let end = start.checked_add(desc.len())?.checked_next_multiple_of(align)?.min(data.len());
     Some((Note { name, kind: word(2)?, desc }, end))
 }

@@ -1,8 +1,8 @@
 //! The ELF header.
 
 use super::{Out, Rule};
-use crate::reader::{Elf, PN_XNUM};
-use goblin::elf::section_header::{SHN_LORESERVE, SHN_XINDEX, SHT_NULL, SHT_STRTAB};
+use crate::reader::Elf;
+use goblin::elf::section_header::{SHN_LORESERVE, SHT_STRTAB};
 
 pub(super) fn check(elf: &Elf, out: &mut Out) {
     let header = &elf.header;
@@ -27,13 +27,10 @@ pub(super) fn check(elf: &Elf, out: &mut Out) {
 }
 
 fn check_section_0(elf: &Elf, out: &mut Out) {
-    let Some(first) = elf.sections.first() else { return };
-    // These three hold what does not fit the ELF header.
-    let size = if elf.header.e_shnum == 0 { 0 } else { first.sh_size };
-    let link = if u32::from(elf.header.e_shstrndx) == SHN_XINDEX { 0 } else { first.sh_link };
-    let info = if elf.header.e_phnum == PN_XNUM { 0 } else { first.sh_info };
-    let rest = [size, first.sh_flags, first.sh_addr, first.sh_offset, first.sh_addralign, first.sh_entsize];
-    if [first.sh_type, link, info] != [SHT_NULL, 0, 0] || rest != [0; 6] {
+    if elf.sections.is_empty() {
+        return;
+    }
+    if elf.section_0() != Some([0; 10]) {
         out.say(Rule::SectionNull, "section [0]", "its header is not all zero");
     }
     let count = elf.sections.len();

@@ -27,15 +27,7 @@ fn check_size(elf: &Elf, index: u32, section: &SectionHeader, out: &mut Out) {
     if elf.contents(index).is_some() && elf.unpacked_size(index).is_none() {
         out.say(Rule::TableSize, At(elf, index), "SHF_COMPRESSED, and too small for a compression header");
     }
-    let by_class = |elf32, elf64| if elf.is_64() { elf64 } else { elf32 };
-    let size = match section.sh_type {
-        SHT_SYMTAB | SHT_DYNSYM => by_class(16, 24),
-        SHT_REL => by_class(8, 16),
-        SHT_RELA => by_class(12, 24),
-        SHT_DYNAMIC => by_class(8, 16),
-        SHT_GROUP | SHT_SYMTAB_SHNDX => 4,
-        _ => return,
-    };
+    let Some(size) = elf.entry_size(section.sh_type) else { return };
     // Some compilers leave sh_entsize of small tables at 0, and readers know the size of 4-byte entries anyhow.
     if section.sh_entsize != size && !(size == 4 && section.sh_entsize == 0) {
         let text = format_args!("sh_entsize is {}, entries have {size} bytes", section.sh_entsize);

@@ -47,26 +47,32 @@ fn compare_types(place: &dyn fmt::Display, a: &Btf, b: &Btf, out: &mut Out) -> b
     }
     let (in_a, in_b) = (Entry::all(a), Entry::all(b));
     let (mut at_a, mut at_b) = (&in_a[..], &in_b[..]);
-    let mut same = true;
+    let (mut changed, mut removed, mut added) = (Vec::new(), Vec::new(), Vec::new());
     while let Some(key) = at_a.first().into_iter().chain(at_b.first()).map(|entry| entry.key).min() {
         let (of_a, rest_a) = at_a.split_at(at_a.partition_point(|entry| entry.key <= key));
         let (of_b, rest_b) = at_b.split_at(at_b.partition_point(|entry| entry.key <= key));
         (at_a, at_b) = (rest_a, rest_b);
         let (left_a, left_b) = without_equal(of_a, of_b);
-        same &= left_a.is_empty() && left_b.is_empty();
-        let changed = left_a.len().min(left_b.len());
-        for (&x, &y) in left_a.iter().zip(&left_b) {
-            out.say(Key::BtfTypeChanged, place, format_args!("{}: {}", Label(a, x), Difference(a, x, b, y)));
-        }
-        left_a.iter().skip(changed).for_each(|&x| {
-            out.say(Key::BtfTypeRemoved, place, format_args!("{} removed", Label(a, x)));
-        });
-        left_b.iter().skip(changed).for_each(|&y| {
-            out.say(Key::BtfTypeAdded, place, format_args!("{} added", Label(b, y)));
-        });
+        let both = left_a.len().min(left_b.len());
+        removed.extend(left_a.iter().skip(both));
+        added.extend(left_b.iter().skip(both));
+        changed.extend(left_a.into_iter().zip(left_b));
     }
-    if same {
+    if changed.is_empty() && removed.is_empty() && added.is_empty() {
         order(place, a, b, out);
+    }
+    // By type ID, not in the order of hashes.
+    changed.sort_unstable();
+    removed.sort_unstable();
+    added.sort_unstable();
+    for (x, y) in changed {
+        out.say(Key::BtfTypeChanged, place, format_args!("{}: {}", Label(a, x), Difference(a, x, b, y)));
+    }
+    for x in removed {
+        out.say(Key::BtfTypeRemoved, place, format_args!("{} removed", Label(a, x)));
+    }
+    for y in added {
+        out.say(Key::BtfTypeAdded, place, format_args!("{} added", Label(b, y)));
     }
     true
 }

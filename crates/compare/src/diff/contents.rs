@@ -1,59 +1,58 @@
 //! Contents of sections: by meaning where it is known, else byte by byte.
 
 use super::report::Out;
-use super::sections::is_empty_pair;
 use super::{Files, Key, Place, btf, btf_ids, kernel, relocs};
 use crate::reader::{Elf, is_symbol_table};
-use goblin::elf::section_header::{SHT_GROUP, SHT_NOTE, SHT_STRTAB, SHT_SYMTAB_SHNDX};
+use goblin::elf::section_header::{SHT_GROUP, SHT_NOBITS, SHT_NOTE, SHT_STRTAB, SHT_SYMTAB_SHNDX};
 use std::collections::HashSet;
 use std::fmt;
 
 pub(super) fn compare(files: &Files, out: &mut Out) {
     let names = [name_tables(&files.a), name_tables(&files.b)];
     for (a, b) in files.pairs.iter() {
-        let (Some(x), Some(y)) = (files.a.section(a), files.b.section(b)) else { continue };
-        if is_empty_pair(x, y) {
-            continue;
-        }
         let place = Place(&files.a, a);
-        let (in_a, in_b) = match (files.a.contents(a), files.b.contents(b)) {
-            (Some(in_a), Some(in_b)) => (in_a, in_b),
-            (None, None) => continue,
-            _ => {
-                out.say(Key::Contents, place, "contents reach beyond the end of one of the files");
-                continue;
+        match (files.a.contents(a), files.b.contents(b)) {
+            (None, None) => {}
+            (Some(in_a), Some(in_b)) => {
+                if !is_compared(files, a, b, out) && !by_meaning(files, (a, in_a), (b, in_b), out) && in_a != in_b {
+                    let only_names = names[0].contains(&a) && names[1].contains(&b);
+                    let key = if only_names { Key::StringTable } else { Key::Contents };
+                    out.say(key, place, Bytes(in_a, in_b));
+                }
             }
-        };
-        let same_type = x.sh_type == y.sh_type;
-        let entry_by_entry = same_type
-            && (is_symbol_table(x)
-                || matches!(x.sh_type, SHT_GROUP | SHT_SYMTAB_SHNDX)
-                || relocs::is_compared(files, a, b));
-        // What .BTF_ids says depends on symbols and BTF as well.
-        let is_ids = files.a.is_named(a, b".BTF_ids");
-        if same_type && x.sh_type == SHT_SYMTAB_SHNDX && meaningless(&files.a, a) != meaningless(&files.b, b) {
-            out.say(Key::Contents, &place, "entries of symbols that have no extended section index");
+            _ => out.say(Key::Contents, place, "contents reach beyond the end of one of the files"),
         }
-        if entry_by_entry || in_a == in_b && !is_ids {
-            continue;
+    }
+}
+
+/// Whether contents are compared elsewhere, entry by entry, or one has none.
+fn is_compared(files: &Files, a: u32, b: u32, out: &mut Out) -> bool {
+    let (Some(x), Some(y)) = (files.a.section(a), files.b.section(b)) else { return true };
+    if x.sh_type == SHT_SYMTAB_SHNDX && meaningless(&files.a, a) != meaningless(&files.b, b) {
+        out.say(Key::Contents, Place(&files.a, a), "entries of symbols that have no extended section index");
+    }
+    let entries = is_symbol_table(x) || [SHT_GROUP, SHT_SYMTAB_SHNDX].contains(&x.sh_type);
+    let no_contents = x.sh_type == SHT_NOBITS || y.sh_type == SHT_NOBITS;
+    no_contents || x.sh_type == y.sh_type && (entries || relocs::is_compared(files, a, b))
+}
+
+/// Compares contents whose meaning is known; whether that told all that differs.
+fn by_meaning(files: &Files, (a, in_a): (u32, &[u8]), (b, in_b): (u32, &[u8]), out: &mut Out) -> bool {
+    let (Some(x), Some(y)) = (files.a.section(a), files.b.section(b)) else { return false };
+    let place = Place(&files.a, a);
+    match files.a.name(a) {
+        // What it says depends on symbols and BTF as well.
+        b".BTF_ids" => btf_ids::compare(files, (a, in_a), (b, in_b), out),
+        _ if in_a == in_b => true,
+        b".BTF" => btf::compare(files, (a, b), out),
+        b".BTF.base" => btf::compare_base(&place, in_a, in_b, out),
+        b".modinfo" => kernel::modinfo(&place, in_a, in_b, out),
+        b".module_hashes" => kernel::module_hashes(files, &place, in_a, in_b, out),
+        _ if x.sh_type == SHT_NOTE && y.sh_type == SHT_NOTE => {
+            let endians = (files.a.endian(), files.b.endian());
+            kernel::notes(&place, (in_a, x.sh_addralign, endians.0), (in_b, y.sh_addralign, endians.1), out)
         }
-        let understood = match files.a.name(a) {
-            b".BTF" => btf::compare(files, (a, b), out),
-            b".BTF.base" => btf::compare_base(&place, in_a, in_b, out),
-            b".BTF_ids" => btf_ids::compare(files, (a, in_a), (b, in_b), out),
-            b".modinfo" => kernel::modinfo(&place, in_a, in_b, out),
-            b".module_hashes" => kernel::module_hashes(files, &place, in_a, in_b, out),
-            _ if same_type && x.sh_type == SHT_NOTE => {
-                let endians = (files.a.endian(), files.b.endian());
-                kernel::notes(&place, (in_a, x.sh_addralign, endians.0), (in_b, y.sh_addralign, endians.1), out)
-            }
-            _ => false,
-        };
-        if !understood && in_a != in_b {
-            let only_names = names[0].contains(&a) && names[1].contains(&b);
-            let key = if only_names { Key::StringTable } else { Key::Contents };
-            out.say(key, place, Bytes(in_a, in_b));
-        }
+        _ => false,
     }
 }
 

@@ -3,16 +3,15 @@
 use super::report::Out;
 use super::symbols::Tables;
 use super::{Change, Files, Key};
-use crate::reader::{Elf, PN_XNUM, is_symbol_table};
+use crate::reader::{Elf, is_symbol_table};
 use goblin::elf::section_header::{
-    SHF_INFO_LINK, SHN_XINDEX, SHT_GROUP, SHT_NOBITS, SHT_REL, SHT_RELA, SHT_STRTAB, SHT_SYMTAB_SHNDX, SectionHeader,
-    sht_to_str,
+    SHF_INFO_LINK, SHT_GROUP, SHT_REL, SHT_RELA, SHT_STRTAB, SHT_SYMTAB_SHNDX, SectionHeader, sht_to_str,
 };
 use std::fmt;
 
 pub(super) fn compare(files: &Files, out: &mut Out) {
     let describe = |section: &SectionHeader| {
-        format!("{}, {:#x} bytes, flags {}", sht_to_str(section.sh_type), section.sh_size, Flags(section.sh_flags))
+        format!("{}, {:#x} bytes, flags {}", Type(section.sh_type), section.sh_size, Flags(section.sh_flags))
     };
     for index in files.pairs.removed() {
         let text = files.a.section(index).map(describe).unwrap_or_default();
@@ -25,25 +24,12 @@ pub(super) fn compare(files: &Files, out: &mut Out) {
     for (a, b) in files.pairs.iter() {
         fields(files, a, b, out);
     }
-    section_0(files, out);
-    order(files, out);
-}
-
-/// The header of section 0, but for what it holds of the ELF header: all zero in sound files.
-fn section_0(files: &Files, out: &mut Out) {
-    let rest = |elf: &Elf| {
-        let section = elf.sections.first()?;
-        let size = if elf.header.e_shnum == 0 { 0 } else { section.sh_size };
-        let link = if u32::from(elf.header.e_shstrndx) == SHN_XINDEX { 0 } else { section.sh_link };
-        let info = if elf.header.e_phnum == PN_XNUM { 0 } else { section.sh_info };
-        let words = [section.sh_type, link, info].map(u64::from);
-        let SectionHeader { sh_name, sh_flags, sh_addr, sh_offset, sh_addralign, sh_entsize, .. } = *section;
-        Some((words, sh_name, [size, sh_flags, sh_addr, sh_offset, sh_addralign, sh_entsize]))
-    };
-    let (x, y) = (rest(&files.a), rest(&files.b));
-    if x.is_some() && y.is_some() && x != y {
+    if let (Some(x), Some(y)) = (files.a.section_0(), files.b.section_0())
+        && x != y
+    {
         out.say(Key::SectionNull, "section [0]", "fields of its header that mean nothing");
     }
+    order(files, out);
 }
 
 /// A section in words.
@@ -93,7 +79,8 @@ fn fields(files: &Files, a: u32, b: u32, out: &mut Out) {
     let same_type = x.sh_type == y.sh_type;
     let size = if same_type && is_table(x) {
         // Bytes that make no whole entry are no part of any finding about entries.
-        (x.sh_size % entry_size(x, &files.a), y.sh_size % entry_size(y, &files.b))
+        let entry = |elf: &Elf| elf.entry_size(x.sh_type).unwrap_or(1);
+        (x.sh_size % entry(&files.a), y.sh_size % entry(&files.b))
     } else {
         (x.sh_size, y.sh_size)
     };
@@ -139,34 +126,6 @@ impl fmt::Display for Type {
 fn is_table(section: &SectionHeader) -> bool {
     let types = [SHT_REL, SHT_RELA, SHT_GROUP, SHT_SYMTAB_SHNDX, SHT_STRTAB];
     is_symbol_table(section) || types.contains(&section.sh_type)
-}
-
-fn entry_size(section: &SectionHeader, elf: &Elf) -> u64 {
-    match section.sh_type {
-        SHT_STRTAB => 1,
-        SHT_GROUP | SHT_SYMTAB_SHNDX => 4,
-        SHT_REL => {
-            if elf.is_64() {
-                16
-            } else {
-                8
-            }
-        }
-        SHT_RELA => {
-            if elf.is_64() {
-                24
-            } else {
-                12
-            }
-        }
-        _ => {
-            if elf.is_64() {
-                24
-            } else {
-                16
-            }
-        }
-    }
 }
 
 fn info(files: &Files, (a, x): (u32, &SectionHeader), (b, y): (u32, &SectionHeader), out: &mut Out) {
@@ -255,9 +214,4 @@ fn order(files: &Files, out: &mut Out) {
         }
         last = b;
     }
-}
-
-/// Whether a pair of sections has no contents that could be compared.
-pub(super) fn is_empty_pair(a: &SectionHeader, b: &SectionHeader) -> bool {
-    a.sh_type == SHT_NOBITS || b.sh_type == SHT_NOBITS
 }

@@ -27,19 +27,27 @@ const NONE: u32 = u32::MAX;
 impl SymbolMaps {
     /// Whether every index means the same symbol in both tables.
     pub fn is_identity(&self, a_table: u32, b_table: u32) -> bool {
-        self.0.get(&a_table).is_some_and(|map| map.table == b_table && map.identity)
+        self.get(a_table, b_table).is_some_and(|map| map.identity)
     }
 
-    fn get(&self, a_table: u32, a: u32, b_table: u32) -> Option<u32> {
-        let map = self.0.get(&a_table).filter(|map| map.table == b_table)?;
-        map.map.get(usize::try_from(a).ok()?).copied().filter(|&b| b != NONE)
+    fn get(&self, a_table: u32, b_table: u32) -> Option<&SymbolMap> {
+        self.0.get(&a_table).filter(|map| map.table == b_table)
+    }
+}
+
+impl SymbolMap {
+    /// Whether symbol `a` of the first file is symbol `b` of the second.
+    fn joins(&self, a: u32, b: u32) -> bool {
+        b != NONE && usize::try_from(a).is_ok_and(|a| self.map.get(a) == Some(&b))
     }
 }
 
 /// Two symbol tables that belong together, for questions about their symbols.
 pub(super) struct Tables<'f, 'a> {
     files: &'f Files<'a>,
-    tables: (u32, u32),
+    /// Looked up once: there are millions of relocations.
+    map: Option<&'f SymbolMap>,
+    b_table: u32,
     a: Symbols<'a>,
     b: Symbols<'a>,
 }
@@ -48,12 +56,12 @@ impl<'f, 'a> Tables<'f, 'a> {
     /// `None` where one of them is no symbol table, or they do not belong together.
     pub fn new(files: &'f Files<'a>, a: u32, b: u32) -> Option<Tables<'f, 'a>> {
         let both = files.same_section(a, b).then(|| Some((files.a.symbols(a)?, files.b.symbols(b)?)))??;
-        Some(Tables { files, tables: (a, b), a: both.0, b: both.1 })
+        Some(Tables { files, map: files.maps.get(a, b), b_table: b, a: both.0, b: both.1 })
     }
 
     /// Whether two indices mean the same symbol, or symbols nothing tells apart, or are the same nonsense.
     pub fn same(&self, a: u32, b: u32) -> bool {
-        if self.files.maps.get(self.tables.0, a, self.tables.1) == Some(b) {
+        if self.map.is_some_and(|map| map.joins(a, b)) {
             return true;
         }
         match (self.a.get(a), self.b.get(b)) {
@@ -188,7 +196,7 @@ fn compare_tables(tables: &Tables, out: &mut Out) -> SymbolMap {
     };
     join_middle(tables, &in_a, &in_b, &mut join, out);
     let identity = len_a == len_b && (0u32..).zip(&map).all(|(a, b)| a == *b);
-    SymbolMap { table: tables.tables.1, map, identity }
+    SymbolMap { table: tables.b_table, map, identity }
 }
 
 /// Walks both lists, which are sorted, and joins first what is equal, then what has one name.

@@ -16,13 +16,14 @@ use goblin::container::{Container, Ctx};
 use goblin::elf::header::{EM_MIPS, ET_REL, Header};
 use goblin::elf::program_header::ProgramHeader;
 use goblin::elf::section_header::{
-    SHF_COMPRESSED, SHN_XINDEX, SHT_DYNSYM, SHT_NOBITS, SHT_NULL, SHT_SYMTAB, SHT_SYMTAB_SHNDX, SectionHeader,
+    SHF_COMPRESSED, SHN_XINDEX, SHT_DYNAMIC, SHT_DYNSYM, SHT_GROUP, SHT_NOBITS, SHT_NULL, SHT_REL, SHT_RELA,
+    SHT_SYMTAB, SHT_SYMTAB_SHNDX, SectionHeader,
 };
 use std::collections::HashMap;
 use std::fmt;
 
 /// `e_phnum` where the number of segments is in `sh_info` of section 0.
-pub(crate) const PN_XNUM: u16 = 0xffff;
+const PN_XNUM: u16 = 0xffff;
 
 /// Names are read up to here, so that a string table without ends costs no more than its size allows. String tables
 /// are compared as bytes too: nothing is taken for equal because of this.
@@ -180,6 +181,36 @@ impl<'a> Elf<'a> {
     /// A section's header; `None` beyond the table.
     pub fn section(&self, index: u32) -> Option<&SectionHeader> {
         self.sections.get(usize::try_from(index).ok()?)
+    }
+
+    /// What must be 0 in the header of section 0: all that does not hold what is too large for the ELF header.
+    pub fn section_0(&self) -> Option<[u64; 10]> {
+        let first = self.sections.first()?;
+        let unless = |held: bool, value: u64| if held { 0 } else { value };
+        Some([
+            first.sh_name as u64,
+            first.sh_type.into(),
+            first.sh_flags,
+            first.sh_addr,
+            first.sh_offset,
+            unless(self.header.e_shnum == 0, first.sh_size),
+            unless(u32::from(self.header.e_shstrndx) == SHN_XINDEX, first.sh_link.into()),
+            unless(self.header.e_phnum == PN_XNUM, first.sh_info.into()),
+            first.sh_addralign,
+            first.sh_entsize,
+        ])
+    }
+
+    /// Bytes of an entry of a table of this type; `None` of other types.
+    pub fn entry_size(&self, sh_type: u32) -> Option<u64> {
+        let (elf32, elf64) = match sh_type {
+            SHT_SYMTAB | SHT_DYNSYM => (16, 24),
+            SHT_REL | SHT_DYNAMIC => (8, 16),
+            SHT_RELA => (12, 24),
+            SHT_GROUP | SHT_SYMTAB_SHNDX => (4, 4),
+            _ => return None,
+        };
+        Some(if self.is_64() { elf64 } else { elf32 })
     }
 
     /// All sections but section 0, with their indices.
