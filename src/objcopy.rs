@@ -329,7 +329,7 @@ fn rename(value: &OsString) -> Result<Rename, Error> {
     let mut words = value.as_bytes().splitn(2, |&b| b == b',');
     let to = words.next().unwrap_or_default().to_vec();
     if to.is_empty() {
-        return Err(Error::Usage(format!("--rename-section: no new name in '{}'", value.display())));
+        return Err(Error::Usage(format!("--rename-section: '{}=' has no new name", from.escape_ascii())));
     }
     let flags = words.next().map(|list| FlagSet::parse(&String::from_utf8_lossy(list)).map_err(Error::Usage));
     Ok(Rename { from: from.to_vec(), to, flags: flags.transpose()? })
