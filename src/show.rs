@@ -67,7 +67,7 @@ fn show(path: &Path, image: &Image) -> String {
     if image.sections.len() > usize::from(SHN_LORESERVE) {
         text += "  more than 65,279 sections: the kernel and kmod refuse such a module\n";
     }
-    text.replace(" \n", "\n")
+    text.lines().flat_map(|line| [line.trim_end(), "\n"]).collect()
 }
 
 /// What elfgraft knows of a section besides its header.
