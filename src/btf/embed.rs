@@ -188,6 +188,11 @@ impl EmbedArgs {
             Some(data) if data.len() == section.data.len() => {
                 let options = Options { old: Some(new), ..options };
                 let outcome = section.with(data).sort(&options).map_err(section.explain(path, image))?;
+                if let Some(set) = outcome.unproven.first() {
+                    let text = "its IDs do not tell which entry is whose (another BTF's, or several 0); without \
+                                --btf-ids they are resolved here";
+                    return Err(Error::file(path, format!("--btf-ids: set '{set}': {text}")));
+                }
                 if let [first, rest @ ..] = &section.recheck(&outcome, new)[..] {
                     let text = format!("--btf-ids does not go with the BTF: {first}, and {} more", rest.len());
                     return Err(Error::file(path, text));

@@ -153,9 +153,9 @@ fn table(path: &Path, rows: &[Row]) -> String {
     let mut text = format!("{}:\n", path.display());
     let mut set = None;
     for row in rows {
-        if row.set != set {
-            set = row.set;
-            let name = match set {
+        if set != Some(row.set) {
+            set = Some(row.set);
+            let name = match row.set {
                 Some((kind, name)) => format!("{} {}", set_word(kind), name.escape_ascii()),
                 None => "words outside sets".into(),
             };

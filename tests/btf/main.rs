@@ -12,13 +12,13 @@ mod util;
 
 mod batch;
 mod fixtures;
-// mod known_bugs;
+mod known_bugs;
 mod make;
 mod model;
-// mod place;
-// mod refused;
+mod place;
+mod refused;
 mod relocations;
 mod sequences;
-// mod show;
+mod show;
 mod states;
 mod vmlinux;

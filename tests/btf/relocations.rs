@@ -52,7 +52,7 @@ fn done(format: Format, spec: ElfSpec) -> (ReadElf, ReadElf) {
 /// A pointer to `.BTF_ids` + `offset` in `.data`.
 fn pointer(format: Format, offset: i64) -> ElfSpec {
     let rela = format.rela();
-    let word = if rela { vec![0; 8] } else { format.bytes(offset as u32 as u64, 4) };
+    let word = if rela { vec![0; 8] } else { format.bytes(u64::try_from(offset).unwrap(), 4) };
     let addend = if rela { offset } else { 0 };
     let kind = if format.machine == EM_ARM || format.machine == EM_MIPS { 2 } else { 1 };
     let mut bytes = vec![0; 8];

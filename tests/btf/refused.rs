@@ -1,0 +1,199 @@
+//! What is refused, with which words; the file stays as it was.
+
+use elfgraft_testkit::btf::{Btf, functions};
+use elfgraft_testkit::btf_ids::{Entry, Member};
+use elfgraft_testkit::consts::*;
+use elfgraft_testkit::elf::{Contents, ElfSpec, Section};
+use elfgraft_testkit::format::Format;
+use elfgraft_testkit::symbols::Symbol;
+
+use crate::make::module;
+use crate::util::{Dir, fixture, same};
+
+fn entries() -> Vec<Entry> {
+    vec![Entry::set8("s", vec![Member::func("g", 2), Member::func("f", 1)])]
+}
+
+fn btf(format: Format) -> Vec<u8> {
+    functions(format, &["f", "g"]).0.build()
+}
+
+#[track_caller]
+fn refused(dir: &Dir, args: &[&str], words: &[&str]) {
+    let file = args.last().unwrap();
+    let before = std::fs::read(dir.path(file)).ok();
+    dir.elfgraft(args).fails(words);
+    assert_eq!(std::fs::read(dir.path(file)).ok(), before);
+}
+
+#[test]
+fn btf_that_the_kernel_would_refuse() {
+    let format = Format::X86_64;
+    let dir = Dir::with(&["demo.btf", "vmlinux.btf"]);
+    dir.write("m.ko", module(format, &entries()).build());
+    let good = btf(format);
+    let bad = |at: usize, byte: u8| {
+        let mut data = good.clone();
+        data[at] = byte;
+        data
+    };
+    let mut reference = Btf::new(format);
+    reference.ptr(77);
+    let cases: [(&str, Vec<u8>, &[&str]); 9] = [
+        ("no magic", bad(0, 0), &["'bad'", "magic"]),
+        ("version", bad(2, 9), &["'bad'", "version 9"]),
+        ("header", bad(4, 0xff), &["'bad'", "header"]),
+        ("strings", good[..good.len() - 1].to_vec(), &["'bad'"]),
+        ("truncated", good[..30].to_vec(), &["'bad'", "beyond"]),
+        ("empty", Vec::new(), &["'bad'", "0 bytes"]),
+        ("reference", reference.build(), &["'m.ko'", "kernel would refuse", "type 77"]),
+        ("string", bad(24 + 12, 0xee), &["'m.ko'", "kernel would refuse", "0xee"]),
+        ("another order", btf(Format::S390X), &["'m.ko'", "big-endian", "little-endian"]),
+    ];
+    for (what, data, words) in cases {
+        dir.write("bad", &data);
+        refused(&dir, &["btf", "embed", "--btf", "bad", "m.ko"], words);
+        let run = dir.elfgraft(&["btf-ids", "resolve", "--btf", "bad", "m.ko"]);
+        assert_eq!(run.code(), Some(1), "{what}: {}", run.stderr());
+    }
+    // A distilled base is embedded as well.
+    let mut base = Btf::new(format);
+    base.ptr(9);
+    let mut split = Btf::split(format, base.type_count(), base.str_len());
+    split.int("i", 4);
+    dir.write("base", base.build());
+    dir.write("split", split.build());
+    let embed = ["btf", "embed", "--btf", "split", "--distilled-base", "base", "m.ko"];
+    refused(&dir, &embed, &["'m.ko'", "kernel would refuse", "type 9"]);
+    // Split BTF without its base, standalone BTF for a module on a base.
+    refused(&dir, &["btf", "embed", "--btf", "demo.btf", "m.ko"], &["'demo.btf'", "needs its base", "--btf-base"]);
+    let standalone = ["btf", "embed", "--btf", "vmlinux.btf", "--btf-base", "vmlinux.btf", "m.ko"];
+    refused(&dir, &standalone, &["'vmlinux.btf'", "standalone"]);
+    refused(&dir, &["btf", "embed", "--btf-base", "demo.btf", "m.ko"], &["'demo.btf'"]);
+}
+
+#[test]
+fn missing_and_too_many() {
+    let format = Format::X86_64;
+    let dir = Dir::with(&["hello"]);
+    dir.write("btf", btf(format));
+    let file = |name: &str, spec: ElfSpec| dir.write(name, spec.build());
+    file("bare.ko", module(format, &entries()));
+    refused(&dir, &["btf", "embed", "bare.ko"], &["'bare.ko'", "no section '.BTF'", "--btf"]);
+    refused(&dir, &["btf-ids", "resolve", "bare.ko"], &["'bare.ko'", "no section '.BTF'", "--btf"]);
+    refused(&dir, &["btf", "embed", "--btf", "btf", "none.ko"], &["'none.ko'", "No such file"]);
+    for command in ["resolve", "sort", "show"] {
+        refused(&dir, &["btf-ids", command, "hello"], &["'hello'", "no section '.BTF_ids'"]);
+    }
+    refused(&dir, &["btf-ids", "check", "hello"], &["'hello'", "neither", "'.BTF_ids'"]);
+    refused(&dir, &["btf", "embed", "--btf", "hello", "bare.ko"], &["'hello'", "no section '.BTF'"]);
+    refused(&dir, &["btf", "embed", "--distilled-base", "btf", "bare.ko"], &["--btf"]);
+
+    // LLVM's second --add-section makes two.
+    let two = |name: &str| {
+        let section = || Section::progbits(name, if name == ".BTF_ids" { SHF_ALLOC } else { 0 }, btf(format)).align(4);
+        module(format, &entries()).section(section()).section(section())
+    };
+    file("two.ko", two(".BTF"));
+    let listed = ["'two.ko'", "2 sections are named '.BTF'", "'.BTF' [5], '.BTF' [6]"];
+    refused(&dir, &["btf", "embed", "--btf", "btf", "two.ko"], &listed);
+    file("two.ko", two(".BTF.base"));
+    refused(&dir, &["btf", "embed", "--btf", "btf", "two.ko"], &["2 sections are named '.BTF.base'"]);
+    file("two.ko", two(".BTF_ids"));
+    refused(&dir, &["btf", "embed", "--btf", "btf", "two.ko"], &["3 sections are named '.BTF_ids'"]);
+}
+
+#[test]
+fn ids_that_no_symbol_explains_any_more() {
+    let format = Format::MIPS;
+    let dir = Dir::new();
+    dir.write("btf", btf(format));
+    let mut spec = module(format, &entries());
+    spec.sections.truncate(2);
+    dir.write("stripped.ko", spec.build());
+    let words = ["'stripped.ko'", "'.BTF_ids' [2]", "no '__BTF_ID__' symbol"];
+    for args in [&["btf", "embed", "--btf", "btf"][..], &["btf-ids", "resolve", "--btf", "btf"], &["btf-ids", "check"]]
+    {
+        refused(&dir, &[args, &["stripped.ko"]].concat(), &words);
+    }
+}
+
+#[test]
+fn a_base_of_its_own_that_cannot_be_read_is_not_passed_over() {
+    let format = Format::X86_64;
+    let dir = Dir::new();
+    let mut base = Btf::new(format);
+    base.int("int", 4);
+    let mut split = Btf::split(format, base.type_count(), base.str_len());
+    let proto = split.func_proto(1, &[]);
+    split.func("f", proto);
+    dir.write("base", base.build());
+    let spec = module(format, &entries())
+        .section(Section::progbits(".BTF", 0, split.build()).align(4))
+        .section(Section::progbits(".BTF.base", 0, [0; 30]).align(4));
+    dir.write("m.ko", spec.build());
+    for args in [&["btf", "embed"][..], &["btf-ids", "resolve"]] {
+        refused(&dir, &[args, &["--btf-base", "base", "m.ko"]].concat(), &["'m.ko'", "section '.BTF.base'", "magic"]);
+    }
+    let check = dir.elfgraft(&["btf-ids", "check", "--btf-base", "base", "m.ko"]);
+    assert!(check.code() == Some(1) && check.text().contains("'.BTF.base': no BTF data"), "{}", check.text());
+    // New BTF replaces it.
+    dir.write("split", split.build());
+    dir.elfgraft(&["btf", "embed", "--btf", "split", "--btf-base", "base", "m.ko"]).ok();
+    assert_eq!(dir.elf("m.ko").index_of(".BTF.base"), None);
+}
+
+#[test]
+fn ids_given_that_do_not_go_with_the_btf() {
+    let file = "demo-stripped.ko";
+    let dir = Dir::with(&[file, "demo.btf", "demo2.btf", "vmlinux.btf", "vmlinux2.btf"]);
+    for (name, bytes) in [("ids2", fixture("demo2.BTF_ids")), ("short", vec![0; 160]), ("zeros", vec![0; 164])] {
+        dir.write(name, bytes);
+    }
+    let embed = |ids| ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "--btf-ids", ids, file];
+    let before = dir.read(file);
+    refused(&dir, &embed("ids2"), &["--btf-ids", "set 'demo_kfuncs'", "another BTF's"]);
+    refused(&dir, &embed("short"), &["--btf-ids gives 160 bytes", "holds 164"]);
+    // Nothing resolved, though the BTF has the names.
+    let run = dir.elfgraft(&embed("zeros"));
+    assert!(run.code() == Some(1) && run.stderr().contains("does not go with"), "{}", run.stderr());
+    same(&dir.read(file), &before, "refused");
+    dir.write("livepatch.ko", fixture("livepatch.ko"));
+    let args = ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "--btf-ids", "ids2", "livepatch.ko"];
+    refused(&dir, &args, &["--btf-ids", "no section '.BTF_ids'"]);
+}
+
+#[test]
+fn symbols_and_section_that_contradict_each_other() {
+    let format = Format::S390X;
+    let dir = Dir::new();
+    dir.write("btf", btf(format));
+    let poke = |name: &[u8], change: fn(&mut Symbol)| {
+        let mut spec = module(format, &entries());
+        let table = spec.sections.iter_mut().find(|s| s.sh_type == SHT_SYMTAB).unwrap();
+        let Contents::Symbols(symbols) = &mut table.contents else { panic!() };
+        change(symbols.iter_mut().find(|s| s.name.starts_with(name)).unwrap());
+        dir.write("m.ko", spec.build());
+    };
+    type Case = (&'static str, &'static [u8], fn(&mut Symbol));
+    let cases: [Case; 8] = [
+        ("between-words", b"__BTF_ID__func__g", |s| s.value = 9),
+        ("beyond-section", b"__BTF_ID__func__g", |s| s.value = 24),
+        ("beyond-section", b"__BTF_ID__func__g", |s| s.value = u64::MAX - 3),
+        ("not-an-entry", b"__BTF_ID__func__g", |s| s.value = 12),
+        ("conflicting-symbols", b"__BTF_ID__func__g", |s| s.value = 16),
+        ("bad-set-size", b"__BTF_ID__set8__s", |s| s.size = 20),
+        ("count-beyond-section", b"__BTF_ID__set8__s", |s| s.size = 32),
+        ("unsupported-prefix", b"__BTF_ID__set8__s", |s| s.name = b"__BTF_ID__enum__e__1".to_vec()),
+    ];
+    for (key, name, change) in cases {
+        poke(name, change);
+        for args in
+            [&["btf", "embed", "--btf", "btf"][..], &["btf-ids", "resolve", "--btf", "btf"], &["btf-ids", "sort"]]
+        {
+            refused(&dir, &[args, &["m.ko"]].concat(), &["'m.ko'", "'.BTF_ids'", key]);
+        }
+        let check = dir.elfgraft(&["btf-ids", "check", "m.ko"]);
+        assert!(check.code() == Some(1) && check.text().contains(key), "{key}: {}", check.text());
+    }
+}
