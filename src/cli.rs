@@ -1,18 +1,22 @@
 //! The names elfgraft answers to: `elfgraft COMMAND`, or a drop-in by the name it is called by.
 
 use std::ffi::{OsStr, OsString};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use elfgraft_edit::Decision;
 
 use crate::btf::{BtfArgs, BtfIdsArgs};
+use crate::diff::{CheckArgs, DiffArgs};
 use crate::module_hashes::ModuleHashesArgs;
 use crate::native::{DumpArgs, RemoveArgs, SetArgs};
 use crate::objcopy::ObjcopyArgs;
 use crate::report::Error;
 use crate::response;
+use crate::run::observe;
 use crate::show::ShowArgs;
 use crate::strip::StripArgs;
+use crate::verify::{Own, VerifyArgs};
 
 /// Patches sections of ELF files: run it once or ten times, the bytes are the same, and nothing else changes.
 #[derive(Debug, Parser)]
@@ -38,6 +42,12 @@ enum Command {
     BtfIds(BtfIdsArgs),
     /// Module hashes: the Merkle root in vmlinux, and the proofs behind modules
     ModuleHashes(ModuleHashesArgs),
+    /// Compare two ELF files by meaning
+    Diff(DiffArgs),
+    /// Is an ELF file sound?
+    Check(CheckArgs),
+    /// Check that an edit keeps the laws, ours or any other tool's
+    Verify(VerifyArgs),
     /// Drop-in for GNU objcopy
     Objcopy(Box<ObjcopyArgs>),
     /// Drop-in for GNU strip
@@ -68,6 +78,10 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
         Some((_, name)) => Command::Objcopy(Box::new(parse_as(name, args)?)),
         None => Cli::try_parse_from(args)?.command,
     };
+    run(command)
+}
+
+fn run(command: Command) -> Result<(), Error> {
     match command {
         Command::Set(args) => args.run(),
         Command::Remove(args) => args.run(),
@@ -76,15 +90,57 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
         Command::Btf(args) => args.run(),
         Command::BtfIds(args) => args.run(),
         Command::ModuleHashes(args) => args.run(),
+        Command::Diff(args) => args.run(),
+        Command::Check(args) => args.run(),
+        Command::Verify(args) => args.run(&Own { files: edited_files, run: run_observed }),
         Command::Objcopy(args) => args.run(),
         Command::Strip(args) => args.run(),
     }
 }
 
+/// Runs a command line, and tells what its edits decided.
+fn run_observed(args: Vec<OsString>) -> Result<Vec<Decision>, Error> {
+    let command = Cli::try_parse_from(args)?.command;
+    let (result, decisions) = observe(|| run(command));
+    result.map(|()| decisions)
+}
+
+/// The files that a command line without program name edits, and the command line without them. Options alone are
+/// objcopy's.
+fn edited_files(args: &[OsString]) -> Result<(Vec<PathBuf>, Vec<OsString>), Error> {
+    let known = |name: &OsString| Cli::command().get_subcommands().any(|c| name == c.get_name());
+    let mut line: Vec<OsString> = args.to_vec();
+    if !line.first().is_some_and(known) {
+        line.insert(0, "objcopy".into());
+    }
+    // The files are what stands behind everything else and is there: as many as the command line does without, since the
+    // last option may have a file for its value.
+    let most = line.iter().rev().take_while(|arg| Path::new(arg).is_file()).count();
+    for count in (1..=most).rev() {
+        let (edit, files) = line.split_at(line.len() - count);
+        let words = [OsString::from("elfgraft")].into_iter().chain(edit.iter().chain(files.first()).cloned());
+        match Cli::try_parse_from(words).map(|cli| cli.command) {
+            Ok(
+                Command::Set(_)
+                | Command::Remove(_)
+                | Command::Objcopy(_)
+                | Command::Strip(_)
+                | Command::Btf(_)
+                | Command::BtfIds(_)
+                | Command::ModuleHashes(_),
+            ) => return Ok((files.iter().map(PathBuf::from).collect(), edit.to_vec())),
+            Err(_) if count > 1 => {}
+            Err(e) => return Err(e.into()),
+            Ok(_) => break,
+        }
+    }
+    Err(Error::Usage("verify takes an edit (set, remove, objcopy, strip, btf, btf-ids), then the files".into()))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::{Args, CommandFactory};
+    use clap::Args;
 
     #[test]
     fn definitions_are_consistent() {

@@ -3,6 +3,7 @@
 mod blob;
 mod btf;
 mod cli;
+mod diff;
 mod jobs;
 mod module_hashes;
 mod native;
@@ -14,6 +15,7 @@ mod show;
 mod strip;
 mod symbols;
 mod targets;
+mod verify;
 
 use std::process::ExitCode;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use elfgraft_edit::EditError;
 use elfgraft_elf::ElfError;
@@ -24,6 +25,8 @@ pub enum Error {
     File(PathBuf, String),
     /// Standard output is gone.
     Stdout(io::Error),
+    /// As another error, but for `diff`, where 1 means that files differ: exit status 2.
+    Trouble(Box<Error>),
     /// Failures that have been reported already, each with its file.
     Reported,
 }
@@ -49,6 +52,7 @@ impl fmt::Display for Error {
             Error::Edit(path, e) => write!(f, "'{}': {e}", path.display()),
             Error::File(path, text) => write!(f, "'{}': {text}", path.display()),
             Error::Stdout(e) => write!(f, "cannot write to standard output: {e}"),
+            Error::Trouble(e) => e.fmt(f),
             Error::Reported => Ok(()),
         }
     }
@@ -89,13 +93,27 @@ pub fn error(e: &Error) {
     }
 }
 
+/// Whether warnings and notes are kept back: `verify` tries edits that people did not ask for.
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Keeps warnings and notes back, or no longer.
+pub fn quiet(quiet: bool) {
+    QUIET.store(quiet, Ordering::Relaxed);
+}
+
 /// Prints `elfgraft: warning: 'file': ...`.
 pub fn warning(path: &Path, text: &str) {
+    if QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     let _ = writeln!(io::stderr().lock(), "elfgraft: warning: '{}': {text}", path.display());
 }
 
 /// Prints `elfgraft: 'file': ...`, for `-v`.
 pub fn note(path: &Path, text: &str) {
+    if QUIET.load(Ordering::Relaxed) {
+        return;
+    }
     let _ = writeln!(io::stderr().lock(), "elfgraft: '{}': {text}", path.display());
 }
 
@@ -116,6 +134,10 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(_) => ExitCode::FAILURE,
         },
+        Err(e @ Error::Trouble(_)) => {
+            error(&e);
+            ExitCode::from(2)
+        }
         Err(e) => {
             error(&e);
             ExitCode::FAILURE

@@ -1,5 +1,6 @@
 //! One file through all phases: open, read, plan, explain or commit, report.
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use elfgraft_edit::{Decision, Edits, Plan, plan};
@@ -45,8 +46,22 @@ pub fn edit(input: &Path, target: &Path, edits: &Edits, output: Output) -> Resul
     finish(&file, target, &plan, output)
 }
 
+thread_local! {
+    /// What was decided since `observe` began to look, on this thread.
+    static OBSERVED: RefCell<Option<Vec<Decision>>> = const { RefCell::new(None) };
+}
+
+/// Runs `f`, and collects the decisions of the edits that it makes on this thread: `verify` compares what happened with
+/// what was decided.
+pub fn observe<T>(f: impl FnOnce() -> T) -> (T, Vec<Decision>) {
+    OBSERVED.with_borrow_mut(|seen| *seen = Some(Vec::new()));
+    let result = f();
+    (result, OBSERVED.with_borrow_mut(Option::take).unwrap_or_default())
+}
+
 /// The last phase: a plan is told, or carried out.
 pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Result<(), Error> {
+    OBSERVED.with_borrow_mut(|seen| seen.iter_mut().for_each(|list| list.extend(plan.decisions.iter().cloned())));
     if output.dry_run {
         return report::print(&dry_run(file.path(), plan));
     }
