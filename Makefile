@@ -43,7 +43,7 @@ bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko]
 
 install: build ## the command and its drop-in names below $(DESTDIR)$(PREFIX)/bin
 	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/elfgraft" "$(DESTDIR)$(PREFIX)/bin/elfgraft"
-	ln -sf elfgraft "$(DESTDIR)$(PREFIX)/bin/elfgraft-objcopy"
+	for name in objcopy strip resolve_btfids; do ln -sf elfgraft "$(DESTDIR)$(PREFIX)/bin/elfgraft-$$name"; done
 
 clean: ## remove what was built
 	$(CARGO) clean
