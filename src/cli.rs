@@ -76,9 +76,21 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
     let command = match args.first().and_then(|program| personality(program)) {
         Some(("strip", name)) => Command::Strip(Box::new(parse_as(name, args)?)),
         Some((_, name)) => Command::Objcopy(Box::new(parse_as(name, args)?)),
-        None => Cli::try_parse_from(args)?.command,
+        None => parse(args)?,
     };
     run(command)
+}
+
+/// Reads `elfgraft COMMAND ...`. Setting up the options of all commands takes as long as a small edit, so those that
+/// builds call are read like the tools.
+fn parse(args: Vec<OsString>) -> Result<Command, Error> {
+    let tool = |name: &str| [OsString::from(name)].into_iter().chain(args.iter().skip(2).cloned()).collect();
+    Ok(match args.get(1).and_then(|command| command.to_str()) {
+        Some("set") => Command::Set(parse_as("elfgraft set", tool("elfgraft set"))?),
+        Some("objcopy") => Command::Objcopy(Box::new(parse_as("elfgraft objcopy", tool("elfgraft objcopy"))?)),
+        Some("strip") => Command::Strip(Box::new(parse_as("elfgraft strip", tool("elfgraft strip"))?)),
+        _ => Cli::try_parse_from(args)?.command,
+    })
 }
 
 fn run(command: Command) -> Result<(), Error> {
