@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use elfgraft_hashes::{Buffer, Module, Tree, hash_module, merkle_file, parse_order};
+use elfgraft_hashes::{Module, Tree, hash_module, merkle_file, parse_order};
 use elfgraft_patch::{Kind, WriteOptions, write_file};
 
 use super::progress::Progress;
@@ -65,7 +65,7 @@ impl ModulesArgs {
 
         let progress = Progress::new(queue.iter().fold(0, |total: u64, (size, ..)| total.saturating_add(*size)));
         let mut leaves = jobs::map(&queue, |(size, pos, path)| {
-            let leaf = hash_module(path, *pos, &mut Buffer::new());
+            let leaf = hash_module(path, *pos);
             progress.add(*size);
             (*pos, leaf.map_err(|e| Error::file(path, e.to_string())))
         });

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use elfgraft_hashes::{Buffer, Verdict, verify_module};
+use elfgraft_hashes::{Verdict, verify_module};
 use serde_json::json;
 
 use super::section::root_of;
@@ -29,9 +29,8 @@ impl VerifyArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         let root = root_of(&self.root)?;
-        let verdicts = jobs::map(&self.modules, |path| {
-            verify_module(path, &root, &mut Buffer::new()).map_err(|e| Error::file(path, e.to_string()))
-        });
+        let verdicts =
+            jobs::map(&self.modules, |path| verify_module(path, &root).map_err(|e| Error::file(path, e.to_string())));
         let all_good = verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_good));
         for (path, verdict) in self.modules.iter().zip(verdicts) {
             match verdict {

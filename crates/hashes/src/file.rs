@@ -9,22 +9,9 @@ use std::path::Path;
 use crate::signature::{IdType, Trailer, TrailerError};
 use crate::{Error, Hash, LeafHasher, Result};
 
-/// What modules are read through; one for each thread, for any number of modules.
-pub struct Buffer(Box<[u8]>);
-
-impl Buffer {
-    /// Of a good length: it stays in the second level cache between the copy out of the page cache
-    /// and the hash, and is long enough that system calls cost nothing.
-    pub fn new() -> Self {
-        Self(vec![0; 64 * 1024].into())
-    }
-}
-
-impl Default for Buffer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
+/// So much is read at a time: short enough to stay in the first level cache between the copy out of
+/// the page cache and the hash, long enough that system calls cost little. (Mapping is slower.)
+const PIECE: usize = 32 * 1024;
 
 /// The leaf of the module at `path` at position `pos` of `modules.order`.
 ///
@@ -34,13 +21,13 @@ impl Default for Buffer {
 /// signature as well, is contents.
 ///
 /// Fails when the module is not a regular file, cannot be read, or changes meanwhile.
-pub fn hash_module(path: &Path, pos: u32, buffer: &mut Buffer) -> Result<Hash> {
+pub fn hash_module(path: &Path, pos: u32) -> Result<Hash> {
     let module = ModuleFile::open(path)?;
     let mut contents = module.len();
     while let Ok(Some(Trailer { id_type: IdType::Merkle, signature })) = module.trailer(contents)? {
         contents = signature.start;
     }
-    module.hash(pos, contents, buffer)
+    module.hash(pos, contents)
 }
 
 /// A module, open, and how it was when it was opened.
@@ -88,12 +75,13 @@ impl<'a> ModuleFile<'a> {
 
     /// The leaf of the first `len` bytes at position `pos`, and whether the file stayed the same
     /// since it was opened.
-    pub(crate) fn hash(&self, pos: u32, len: u64, buffer: &mut Buffer) -> Result<Hash> {
+    pub(crate) fn hash(&self, pos: u32, len: u64) -> Result<Hash> {
         let mut leaf = LeafHasher::new(pos);
+        let mut buffer = [0; PIECE];
         let mut offset = 0;
         while offset < len {
-            let wanted = at_most(len - offset, buffer.0.len());
-            let (piece, _) = buffer.0.split_at_mut(wanted);
+            let wanted = at_most(len - offset, PIECE);
+            let (piece, _) = buffer.split_at_mut(wanted);
             self.read_exact_at(piece, offset)?;
             leaf.update(piece);
             offset += wanted as u64;
@@ -144,21 +132,16 @@ mod tests {
         leaf.finish()
     }
 
-    /// So short that small modules take several reads.
-    fn small() -> Buffer {
-        Buffer([0; 64].into())
-    }
-
     fn hash(module: &ModuleFile<'_>) -> Result<Hash> {
-        module.hash(3, module.len(), &mut small())
+        module.hash(3, module.len())
     }
 
     #[test]
-    fn every_length_around_the_buffer_and_the_trailer() {
-        for len in (0..300).chain([4096, 65537]) {
+    fn every_length_around_a_piece_and_the_trailer() {
+        for len in (0..300).chain([4096, 32767, 32768, 32769, 65536, 100_000]) {
             let contents: Vec<u8> = (0..len).map(|i: u32| i.to_le_bytes()[0]).collect();
             let (_dir, path) = module(&contents);
-            let hash = hash_module(&path, len, &mut small()).unwrap();
+            let hash = hash_module(&path, len).unwrap();
             assert_eq!(hash, leaf(len, &contents), "{len} bytes");
         }
     }
@@ -166,7 +149,7 @@ mod tests {
     #[test]
     fn missing_module() {
         let dir = tempfile::tempdir().unwrap();
-        let error = hash_module(&dir.path().join("a.ko"), 0, &mut small()).unwrap_err();
+        let error = hash_module(&dir.path().join("a.ko"), 0).unwrap_err();
         assert!(matches!(&error, Error::Read { source } if source.kind() == io::ErrorKind::NotFound));
         assert!(error.to_string().starts_with("cannot read module: No such file"));
     }
@@ -177,10 +160,10 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
         // Root reads it all the same; a name that is no directory is unreadable for everyone.
         if File::open(&path).is_err() {
-            let error = hash_module(&path, 0, &mut small()).unwrap_err();
+            let error = hash_module(&path, 0).unwrap_err();
             assert!(error.to_string().contains("Permission denied"), "{error}");
         }
-        let error = hash_module(&path.join("b.ko"), 0, &mut small()).unwrap_err();
+        let error = hash_module(&path.join("b.ko"), 0).unwrap_err();
         assert!(error.to_string().contains("Not a directory"), "{error}");
     }
 
@@ -188,7 +171,7 @@ mod tests {
     fn directories_and_devices_are_no_modules() {
         let dir = tempfile::tempdir().unwrap();
         for path in [dir.path(), Path::new("/dev/zero")] {
-            let error = hash_module(path, 0, &mut small()).unwrap_err();
+            let error = hash_module(path, 0).unwrap_err();
             assert!(matches!(error, Error::NotAFile), "{error}");
         }
     }
@@ -267,7 +250,7 @@ mod tests {
         let (_dir, path) = module(b"");
         let file = OpenOptions::new().write(true).open(&path).unwrap();
         file.write_all_at(b"end", 4_294_967_303).unwrap();
-        let hash = hash_module(&path, 5, &mut Buffer::new()).unwrap();
+        let hash = hash_module(&path, 5).unwrap();
         assert_eq!(hash.to_string(), "13ddf37af0a6d3e26c9141d99dd535b26dc67c83567f65e432f22e00a4e309e2");
         let status = fs::read_to_string("/proc/self/status").unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();

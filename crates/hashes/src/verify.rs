@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::Path;
 
 use crate::file::ModuleFile;
-use crate::{Buffer, IdType, Proof, Result, RootSection, TrailerError};
+use crate::{IdType, Proof, Result, RootSection, TrailerError};
 
 /// What the kernel would say. Printed in words; [`Verdict::errno`] is its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl fmt::Display for Verdict {
 
 /// Judges the module at `path` by the root in vmlinux. Fails only when the module cannot be read,
 /// or changes meanwhile.
-pub fn verify_module(path: &Path, root: &RootSection, buffer: &mut Buffer) -> Result<Verdict> {
+pub fn verify_module(path: &Path, root: &RootSection) -> Result<Verdict> {
     let module = ModuleFile::open(path)?;
     let signature = match module.trailer(module.len())? {
         Err(error) => return Ok(Verdict::Broken(error)),
@@ -106,7 +106,7 @@ pub fn verify_module(path: &Path, root: &RootSection, buffer: &mut Buffer) -> Re
     let proof = Proof::decode(&proof)?;
 
     let pos = proof.pos();
-    let leaf = module.hash(pos, signature.start, buffer)?;
+    let leaf = module.hash(pos, signature.start)?;
     Ok(match proof.root(leaf) == *root {
         true => Verdict::Good { pos },
         false => Verdict::Mismatch { pos, levels },
@@ -131,9 +131,7 @@ mod tests {
         for (i, path) in paths.iter().enumerate() {
             fs::write(path, format!("contents of module {i}")).unwrap();
         }
-        let mut buffer = Buffer::new();
-        let leaves: Vec<Hash> =
-            (0..).zip(&paths).map(|(pos, path)| hash_module(path, pos, &mut buffer).unwrap()).collect();
+        let leaves: Vec<Hash> = (0..).zip(&paths).map(|(pos, path)| hash_module(path, pos).unwrap()).collect();
         (dir, paths, Tree::new(leaves))
     }
 
@@ -145,7 +143,7 @@ mod tests {
 
     /// The verdict in words and its errno.
     fn verdict(path: &Path, root: &RootSection) -> (String, Option<&'static str>) {
-        let verdict = verify_module(path, root, &mut Buffer::new()).unwrap();
+        let verdict = verify_module(path, root).unwrap();
         assert_eq!(verdict.is_good(), verdict.errno().is_none());
         (verdict.to_string(), verdict.errno())
     }
@@ -165,23 +163,23 @@ mod tests {
     #[test]
     fn a_proof_does_not_change_the_leaf() {
         let (_dir, paths, tree) = build(3);
-        let before = hash_module(&paths[1], 1, &mut Buffer::new()).unwrap();
+        let before = hash_module(&paths[1], 1).unwrap();
         // Appended again and again, as by installing a module over itself with `cat`.
         for _ in 0..3 {
             append(&paths[1], &merkle_file(&tree.proof(1).unwrap()));
-            assert_eq!(hash_module(&paths[1], 1, &mut Buffer::new()).unwrap(), before);
+            assert_eq!(hash_module(&paths[1], 1).unwrap(), before);
         }
     }
 
     #[test]
     fn any_other_signature_is_part_of_the_leaf() {
         let (_dir, paths, tree) = build(1);
-        let before = hash_module(&paths[0], 0, &mut Buffer::new()).unwrap();
+        let before = hash_module(&paths[0], 0).unwrap();
         let mut pkcs7 = merkle_file(&tree.proof(0).unwrap());
         let id_type = pkcs7.len() - Trailer::LEN + 2;
         pkcs7[id_type] = 2;
         append(&paths[0], &pkcs7);
-        assert_ne!(hash_module(&paths[0], 0, &mut Buffer::new()).unwrap(), before);
+        assert_ne!(hash_module(&paths[0], 0).unwrap(), before);
         let (words, errno) = verdict(&paths[0], &tree.root());
         assert_eq!(errno, Some("ENOPKG"));
         assert!(words.starts_with("a PKCS#7 signature is appended, no proof"), "{words}");
@@ -276,6 +274,6 @@ mod tests {
     fn unreadable_is_not_a_verdict() {
         let (dir, _, tree) = build(1);
         let missing = dir.path().join("missing.ko");
-        assert!(verify_module(&missing, &tree.root(), &mut Buffer::new()).is_err());
+        assert!(verify_module(&missing, &tree.root()).is_err());
     }
 }
