@@ -8,6 +8,7 @@ mod jobs;
 mod module_hashes;
 mod native;
 mod objcopy;
+mod records;
 mod report;
 mod response;
 mod run;

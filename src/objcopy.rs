@@ -5,18 +5,24 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use elfgraft_edit::{
-    Content, Edits, FlagSet, FlatOptions, Object, Pattern, Patterns, Rename, Target, object, plan, plan_flat,
+    Content, EditError, Edits, FlagSet, FlatOptions, Object, Pattern, Patterns, Plan, Rename, Target, loaded, object,
+    plan, plan_flat, plan_only_keep_debug, to_elf32,
 };
 use elfgraft_elf::consts::{SHF_ALLOC, SHF_WRITE};
+use elfgraft_elf::encode::read_addr;
 use elfgraft_elf::{Endianness, Image};
-use elfgraft_patch::Input;
+use elfgraft_patch::{Builder, Input};
 
 use crate::blob::{Blob, assignment, load, number, open, outputs};
+use crate::records::{ihex, srec};
 use crate::report::Error;
 use crate::run::{Output, dump, finish};
 use crate::strip::strip_of;
 use crate::symbols::{RebindArgs, SymbolArgs};
 use crate::targets::{self, TargetFormat};
+
+/// What `--version` says behind the tool's name: build scripts read `name (package) version` in the first line.
+pub const VERSION: &str = concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"));
 
 /// Copy an ELF file, editing its sections. Without OUT, the file itself is replaced, whole or not at all.
 ///
@@ -25,7 +31,7 @@ use crate::targets::{self, TargetFormat};
 /// `[!a]`; with a leading `!` it keeps what it matches.
 #[derive(Debug, clap::Args)]
 #[command(
-    version,
+    version = VERSION,
     disable_version_flag = true,
     infer_long_args = true,
     override_usage = "elfgraft objcopy [OPTIONS] IN [OUT]"
@@ -79,6 +85,9 @@ pub struct ObjcopyArgs {
     /// Remove all symbols that no relocation needs, and debugging sections
     #[arg(long)]
     strip_unneeded: bool,
+    /// Keep what a debugger reads: allocated sections lose their contents, but for notes. Goes with no other edit
+    #[arg(long)]
+    only_keep_debug: bool,
     /// Put PREFIX in front of the names of all sections
     #[arg(long, value_name = "PREFIX")]
     prefix_sections: Option<OsString>,
@@ -115,7 +124,8 @@ struct FormArgs {
     /// section .data of a new object
     #[arg(short = 'I', long, value_name = "TARGET")]
     input_target: Option<String>,
-    /// Format of the output: the file's own, or `binary`: loadable contents as they lie in memory
+    /// Format of the output: the file's own; `binary`, `srec` or `ihex`: loadable contents; or `elf32-x86-64` of
+    /// an elf64-x86-64 object
     #[arg(short = 'O', long, value_name = "TARGET")]
     output_target: Option<String>,
     /// Format of both
@@ -173,12 +183,23 @@ impl ObjcopyArgs {
 
         let mut file = open(&self.input)?;
         let (from, to) = (self.form.input()?, self.form.output()?);
+        if matches!(from, Some(TargetFormat::Srec | TargetFormat::Ihex)) {
+            return Err(Error::Usage("-I: records are written, not read".into()));
+        }
         if from == Some(TargetFormat::Binary) {
             file = Input::from_bytes(&self.input, self.object(&file, to)?);
         }
-        let image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
-        for target in [from, to].into_iter().flatten() {
-            self.check_format(&image, target)?;
+        let mut image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
+        if let Some(from) = from {
+            self.check_format(&image, from)?;
+        }
+        if matches!(to, Some(TargetFormat::Elf(wanted)) if targets::is_x32_of(wanted, image.format)) {
+            let converted = to_elf32(&image).map_err(Error::edit(&self.input))?;
+            file = Input::from_bytes(&self.input, converted);
+            image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
+        }
+        if let Some(to) = to {
+            self.check_format(&image, to)?;
         }
         let mut edits = edits;
         if let Some(path) = &self.add_gnu_debuglink {
@@ -186,12 +207,18 @@ impl ObjcopyArgs {
             edits.add.push(Content { section: b".gnu_debuglink".to_vec(), bytes });
             edits.align.push((Pattern::new(b".gnu_debuglink"), 4));
         }
-        let flat = to == Some(TargetFormat::Binary);
+        let records = matches!(to, Some(TargetFormat::Srec | TargetFormat::Ihex));
+        let flat = to == Some(TargetFormat::Binary) || records;
         let only_dumps =
             !dumps.is_empty() && self.output.is_none() && !flat && self.asks_for_nothing() && edits.symbols.is_empty();
         // The plan comes first: an edit that is refused must not leave dumps behind.
+        if self.only_keep_debug && (flat || !self.asks_for_nothing() || !edits.symbols.is_empty()) {
+            return Err(Error::Usage("--only-keep-debug goes with no other edit".into()));
+        }
         let plan = match (only_dumps, flat) {
+            _ if self.only_keep_debug => Some(plan_only_keep_debug(&image)),
             (true, _) => None,
+            _ if records => Some(self.records(&image, &edits, to)),
             (_, true) => Some(plan_flat(&image, &edits, self.form.flat()?)),
             _ => Some(plan(&image, &edits)),
         };
@@ -203,6 +230,22 @@ impl ObjcopyArgs {
             Some(plan) => finish(&file, self.output.as_deref().unwrap_or(&self.input), plan, self.out),
             None => Ok(()),
         }
+    }
+
+    /// `-O srec` and `-O ihex`: the text, as a plan.
+    fn records<'a>(&self, image: &Image<'a>, edits: &Edits, to: Option<TargetFormat>) -> Result<Plan<'a>, EditError> {
+        let parts = loaded(image, edits)?;
+        // Both classes keep e_entry at the same place.
+        let entry = read_addr(image.format, image.file(), 24).unwrap_or_default();
+        let name = self.output.as_deref().unwrap_or(&self.input).as_os_str().as_bytes();
+        let text = match to {
+            Some(TargetFormat::Srec) => srec(&parts, name, entry),
+            _ => ihex(&parts, entry),
+        }?;
+        let len = text.len() as u64;
+        let mut out = Builder::new(image.file().len() as u64);
+        out.write(0, text, "records");
+        Ok(Plan { patch: out.finish(len)?, decisions: Vec::new() })
     }
 
     /// `-I binary`: the object that holds the bytes of the file.

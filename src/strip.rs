@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use elfgraft_edit::{Discard, Edits, Strip, SymbolEdits};
 
 use crate::jobs::for_each;
-use crate::objcopy::patterns;
+use crate::objcopy::{VERSION, patterns};
 use crate::report::Error;
 use crate::run::{Output, edit};
 use crate::symbols::SymbolArgs;
@@ -15,7 +15,7 @@ use crate::symbols::SymbolArgs;
 ///
 /// Without an option that says what to strip, all symbols go.
 #[derive(Debug, clap::Args)]
-#[command(version, disable_version_flag = true, infer_long_args = true)]
+#[command(version = VERSION, disable_version_flag = true, infer_long_args = true)]
 pub struct StripArgs {
     /// ELF files
     #[arg(value_name = "FILE", required = true)]

@@ -10,6 +10,10 @@ use crate::report::Error;
 pub enum TargetFormat {
     /// `binary`: bytes without headers.
     Binary,
+    /// `srec`: Motorola's S-records.
+    Srec,
+    /// `ihex`: Intel's hexadecimal records.
+    Ihex,
     /// An ELF format.
     Elf(Format),
 }
@@ -60,8 +64,11 @@ impl TargetFormat {
     /// # Errors
     /// Naming the option, if the name is unknown.
     pub fn parse(option: &str, name: &str) -> Result<TargetFormat, Error> {
-        if name == "binary" {
-            return Ok(TargetFormat::Binary);
+        match name {
+            "binary" => return Ok(TargetFormat::Binary),
+            "srec" => return Ok(TargetFormat::Srec),
+            "ihex" => return Ok(TargetFormat::Ihex),
+            _ => {}
         }
         let known = TARGETS.iter().find(|t| t.0 == name);
         let &(_, is_64, big, e_machine) =
@@ -74,6 +81,12 @@ impl TargetFormat {
 /// Whether two files are of one format, whatever their types.
 pub fn same(a: Format, b: Format) -> bool {
     (a.is_64, a.endian, a.e_machine) == (b.is_64, b.endian, b.e_machine)
+}
+
+/// Whether `wanted` is the x32 format of an x86-64 file: the one conversion that the kernel's build needs.
+pub fn is_x32_of(wanted: Format, file: Format) -> bool {
+    const EM_X86_64: u16 = 62;
+    (wanted.e_machine, file.e_machine) == (EM_X86_64, EM_X86_64) && file.is_64 && !wanted.is_64
 }
 
 /// A format in BFD's words, for messages.
@@ -96,7 +109,7 @@ mod tests {
             assert_eq!(name(format), name_of);
         }
         assert_eq!(TargetFormat::parse("-O", "binary").unwrap(), TargetFormat::Binary);
-        let message = TargetFormat::parse("-O", "srec").unwrap_err().to_string();
-        assert!(message.contains("-O") && message.contains("srec"), "{message}");
+        let message = TargetFormat::parse("-O", "verilog").unwrap_err().to_string();
+        assert!(message.contains("-O") && message.contains("verilog"), "{message}");
     }
 }

@@ -3,6 +3,8 @@
 //! A section's place is its load address: its address, or where its segment's `p_paddr` puts it. Nothing is re-aligned
 //! (KNOWN-BUGS C4), gaps are holes that occupy no disk (C1, C3), and a hole too large to be meant is refused.
 
+use std::borrow::Cow;
+
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader};
 use elfgraft_patch::{Builder, Op};
@@ -104,6 +106,48 @@ pub fn plan_flat<'a>(image: &Image<'a>, edits: &Edits<'a>, options: FlatOptions)
         len = pad_to;
     }
     Ok(Plan { patch: out.finish(len)?, decisions: resolution.decisions })
+}
+
+/// Contents and where they are loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loaded<'a> {
+    /// Load address of the first byte.
+    pub lma: u64,
+    /// The bytes; borrowed from the file where they are the file's.
+    pub bytes: Cow<'a, [u8]>,
+}
+
+/// What [`plan_flat`] puts into its image, section by section and without gaps, by load address.
+///
+/// # Errors
+/// Those of [`crate::plan`].
+pub fn loaded<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Vec<Loaded<'a>>, EditError> {
+    let slots = resolve(image, &Edits { flat: true, ..edits.clone() })?.slots;
+    let mut placed = loadable(image, edits, &slots)?;
+    placed.sort_by_key(|&(lma, slot)| (lma, slot));
+    let bytes_of = |at: usize| -> Result<Cow<'a, [u8]>, EditError> {
+        let range =
+            |from: u64, len: u64| Some(usize::try_from(from).ok()?..usize::try_from(from.checked_add(len)?).ok()?);
+        let kept = |from, len| range(from, len).and_then(|r| image.file().get(r)).unwrap_or_default();
+        let mut all = Cow::Borrowed(&[][..]);
+        for op in contents(image, &slots[at]) {
+            let part: Cow<[u8]> = match op {
+                Op::Copy { from, len } => kept(from, len).into(),
+                Op::Write(bytes) => bytes,
+                // SHT_NOBITS that a flag gave contents: as many as the section says, but not any number.
+                other if other.size() > DEFAULT_MAX_SIZE => {
+                    let (name, size) = (label(image, &slots, at), other.size());
+                    return Err(EditError::Refused {
+                        why: format!("section {name}: {size} bytes of zeros are too many"),
+                    });
+                }
+                other => vec![0; usize::try_from(other.size()).unwrap_or_default()].into(),
+            };
+            all = if all.is_empty() { part } else { [&all[..], &part].concat().into() };
+        }
+        Ok(all)
+    };
+    placed.into_iter().map(|(lma, at)| Ok(Loaded { lma, bytes: bytes_of(at)? })).collect()
 }
 
 fn fill(out: &mut Builder, from: u64, to: u64, byte: u8) {

@@ -17,6 +17,8 @@
 //! back, whoever laid the file out.
 
 mod chunks;
+mod compressed;
+mod convert;
 mod decision;
 mod edit;
 mod error;
@@ -26,6 +28,7 @@ mod flat;
 mod fresh;
 mod gap;
 mod headers;
+mod keep_debug;
 mod layout;
 mod lower;
 mod names;
@@ -38,13 +41,15 @@ mod select;
 mod symbol_edits;
 mod symbols;
 
+pub use convert::to_elf32;
 pub use decision::Decision;
 pub use edit::{Content, Edits, Rename, SymbolValue, Target, default_alignment};
 pub use elfgraft_patch::Patch;
 pub use error::EditError;
 pub use flags::FlagSet;
-pub use flat::{DEFAULT_MAX_SIZE, FlatOptions, plan_flat};
+pub use flat::{DEFAULT_MAX_SIZE, FlatOptions, Loaded, loaded, plan_flat};
 pub use fresh::{Object, object};
+pub use keep_debug::plan_only_keep_debug;
 pub use lower::{Plan, plan};
 pub use select::{Pattern, Patterns};
 pub use symbol_edits::{Discard, NewSymbol, Strip, SymbolEdits, SymbolNames};

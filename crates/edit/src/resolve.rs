@@ -6,6 +6,7 @@ use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 use elfgraft_patch::Op;
 
+use crate::compressed;
 use crate::decision::Decision;
 use crate::edit::{Content, Edits, Target, default_alignment};
 use crate::error::EditError;
@@ -281,6 +282,9 @@ fn resize<'a>(
     } else {
         in_segment.then_some("a section inside a segment cannot grow")
     };
+    if slot.header.sh_flags & SHF_COMPRESSED != 0 && !slot.fresh && !compressed::is_valid(image.format, &bytes) {
+        return refused(format!("section {section} is SHF_COMPRESSED: the new contents have no compression header"));
+    }
     let mut parts = vec![Op::Write(bytes)];
     if slot.from.is_some() && !slot.fresh {
         match fixed {
