@@ -1,6 +1,7 @@
 //! The laws, tried on one file.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use elfgraft_compare::diff::{self, Finding, Key};
@@ -53,23 +54,48 @@ struct Stage {
     dir: tempfile::TempDir,
     /// The file as it was.
     base: PathBuf,
+    /// The edit puts a new file in the place of the old one, so that a link is as good as a copy.
+    links: bool,
 }
 
+/// So many files as large as the one that is verified exist at once, at most.
+const FILES_AT_ONCE: u64 = 5;
+
 impl Stage {
-    fn new(file: &Path) -> Result<Stage, Error> {
+    fn new(tool: &Tool, file: &Path) -> Result<Stage, Error> {
         let fail = |e: std::io::Error| Error::Usage(format!("cannot make a private directory: {e}"));
-        let dir = tempfile::Builder::new().prefix("elfgraft-verify-").tempdir().map_err(fail)?;
+        let mut builder = tempfile::Builder::new();
+        builder.prefix("elfgraft-verify-");
+        let size = fs::metadata(file).map_or(0, |m| m.len());
+        let in_memory = memory_to_spare().filter(|&spare| spare / 2 > size.saturating_mul(FILES_AT_ONCE));
+        let dir = in_memory.and_then(|_| builder.tempdir_in("/dev/shm").ok());
+        let dir = dir.map_or_else(|| builder.tempdir().map_err(fail), Ok)?;
         let base = dir.path().join("base");
         fs::copy(file, &base).map_err(|e| Error::file(file, format!("cannot be copied: {e}")))?;
-        Ok(Stage { dir, base })
+        Ok(Stage { dir, base, links: tool.replaces() })
     }
 
     /// A copy that an edit may have.
     fn copy(&self, from: &Path, name: &str) -> Result<PathBuf, Error> {
         let to = self.dir.path().join(name);
-        fs::copy(from, &to).map_err(|e| Error::file(from, format!("cannot be copied: {e}")))?;
+        if !self.links || fs::hard_link(from, &to).is_err() {
+            fs::copy(from, &to).map_err(|e| Error::file(from, format!("cannot be copied: {e}")))?;
+        }
         Ok(to)
     }
+
+    /// A file that is not needed any more: there may be gigabytes of them.
+    fn done(file: &Path) {
+        // It goes with the directory at last.
+        let _ = fs::remove_file(file);
+    }
+}
+
+/// Memory the system could give without trouble, in bytes: copies in memory do not wait for the disk.
+fn memory_to_spare() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// Tries all laws.
@@ -77,7 +103,7 @@ impl Stage {
 /// # Errors
 /// If the edit is refused on the file as it is, or files cannot be read or copied.
 pub fn verify(tool: &Tool, file: &Path) -> Result<Vec<Row>, Error> {
-    let stage = Stage::new(file)?;
+    let stage = Stage::new(tool, file)?;
     let before = fs::metadata(file).and_then(|m| m.modified()).ok();
     let blob = stage.dir.path().join("contents");
     let given = match (tool.section(), tool.takes_contents()) {
@@ -118,8 +144,9 @@ fn same(a: &[u8], b: &[u8]) -> bool {
 /// Equal files, or the first difference in words.
 fn compare(a: &Path, b: &Path) -> Result<Option<String>, Error> {
     let (file_a, file_b) = (open(a)?, open(b)?);
+    let id = |file: &Input| file.metadata().map(|m| (m.dev(), m.ino()));
     let (x, y) = (file_a.bytes(), file_b.bytes());
-    if same(x, y) {
+    if id(&file_a).is_some() && id(&file_a) == id(&file_b) || same(x, y) {
         return Ok(None);
     }
     let at = x.iter().zip(y).position(|(a, b)| a != b).unwrap_or(x.len().min(y.len()));
@@ -145,7 +172,11 @@ fn verdict(difference: Option<String>) -> Verdict {
 fn idempotence(tool: &Tool, stage: &Stage, once: &Path, blob: Option<&Path>) -> Result<Verdict, Error> {
     let twice = stage.copy(once, "twice")?;
     match tool.apply(&twice, blob) {
-        Ok(_) => compare(once, &twice).map(verdict),
+        Ok(_) => {
+            let difference = compare(once, &twice)?;
+            Stage::done(&twice);
+            Ok(verdict(difference))
+        }
         Err(e) => Ok(Verdict::Broken(format!("the second run fails: {e}"))),
     }
 }
@@ -156,7 +187,6 @@ fn path_independence(tool: &Tool, stage: &Stage, once: &Path, given: Option<&Pat
     }
     let old = given.map(Path::to_owned).or_else(|| tool.contents());
     let size = old.and_then(|p| fs::metadata(p).ok()).map_or(0, |m| m.len());
-    let mut tried = Vec::new();
     // Longer contents first; of a section whose size is fixed, others of the same size.
     for (name, bytes) in [("longer", made_up(size + 37, 2)), ("equally long", made_up(size, 3))] {
         let other = stage.dir.path().join("other");
@@ -166,17 +196,19 @@ fn path_independence(tool: &Tool, stage: &Stage, once: &Path, given: Option<&Pat
         };
         written.map_err(|e| Error::file(&other, e.to_string()))?;
         let detour = stage.copy(&stage.base, "detour")?;
-        if let Err(e) = tool.apply(&detour, Some(&other)) {
-            tried.push(e.to_string());
+        if tool.apply(&detour, Some(&other)).is_err() {
+            Stage::done(&detour);
             continue;
         }
-        return match tool.apply(&detour, given) {
+        let verdict = match tool.apply(&detour, given) {
             Ok(_) => match compare(once, &detour)? {
-                None => Ok(Verdict::Holds(format!("after a detour through {name} contents"))),
-                Some(difference) => Ok(Verdict::Broken(difference)),
+                None => Verdict::Holds(format!("after a detour through {name} contents")),
+                Some(difference) => Verdict::Broken(difference),
             },
-            Err(e) => Ok(Verdict::Broken(format!("after a detour through {name} contents the edit fails: {e}"))),
+            Err(e) => Verdict::Broken(format!("after a detour through {name} contents the edit fails: {e}")),
         };
+        Stage::done(&detour);
+        return Ok(verdict);
     }
     Ok(Verdict::NotApplicable("the edit takes no other contents"))
 }

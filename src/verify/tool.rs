@@ -45,6 +45,14 @@ impl<'t> Tool<'t> {
         Tool { kind: Kind::Shell { command, inverse, section }, other }
     }
 
+    /// Whether the edit puts a new file in the place of the old one.
+    pub fn replaces(&self) -> bool {
+        match &self.kind {
+            Kind::Own { args, .. } => !args.iter().any(|arg| arg == "--in-place"),
+            Kind::Shell { .. } => false,
+        }
+    }
+
     /// Edits a file. `blob` holds the contents to set; `None` are those of the command line.
     /// Of our own edits, the decisions; of others, nothing is known.
     pub fn apply(&self, target: &Path, blob: Option<&Path>) -> Result<Option<Vec<Decision>>, Error> {

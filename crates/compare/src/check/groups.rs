@@ -43,7 +43,6 @@ fn check_members(elf: &Elf, group: u32, contents: &[u8], member_of: &mut HashMap
         let place = At(elf, group);
         match elf.section(member) {
             Some(_) if member == 0 => out.say(Rule::Group, place, "has section 0 as a member"),
-            Some(_) if member == group => out.say(Rule::Group, place, "is a member of itself"),
             Some(section) => {
                 if section.sh_flags & u64::from(SHF_GROUP) == 0 {
                     out.say(Rule::Group, place, format_args!("its member {} lacks SHF_GROUP", elf.label(member)));

@@ -194,6 +194,11 @@ impl Good {
         for index in self.of_type(SHT_SYMTAB) {
             add("first global", Rule::SymbolOrder, self.with(|b| poke_section(b, index, "sh_info", 1000)));
             add("no first global", Rule::SymbolOrder, self.with(|b| poke_section(b, index, "sh_info", 0)));
+            let symbols = u64::from(elf.symbols(u32::try_from(index).unwrap()).unwrap().len());
+            add("a global before it", Rule::SymbolOrder, self.with(|b| poke_section(b, index, "sh_info", symbols)));
+            if elf.sections[index].sh_info > 1 {
+                add("a local behind it", Rule::SymbolOrder, self.with(|b| poke_section(b, index, "sh_info", 1)));
+            }
         }
         let mut symbol = |what: &str, rule, index, field: &str, value| {
             if let Some(bytes) = self.with_symbol(index, field, value) {

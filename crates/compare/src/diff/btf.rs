@@ -246,3 +246,145 @@ fn names<'b>(btf: &'b Btf<'b>, ty: Type<'b>) -> impl Iterator<Item = &'b [u8]> {
     let elements = ty.fields().filter(|&(field, at, _)| field == Field::Name && at > 0);
     elements.map(|(_, _, offset)| btf.string(offset).unwrap_or_default())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Options;
+    use super::*;
+    use crate::Reader;
+    use elfgraft_testkit::btf::{Btf as Blob, FUNC};
+    use elfgraft_testkit::format::Format;
+
+    fn lines(a: &Btf, b: &Btf) -> Vec<String> {
+        let options = Options::default();
+        let mut out = Out::new(&options);
+        assert!(compare_types(&"BTF", a, b, &mut out));
+        let report = out.report([Reader::Goblin, Reader::Goblin]);
+        report.findings.iter().map(|finding| format!("{}: {}", finding.key, finding.text)).collect()
+    }
+
+    fn between<R, S>(a: impl Fn(&mut Blob) -> R, b: impl Fn(&mut Blob) -> S) -> Vec<String> {
+        // Also across byte orders.
+        let blob = |format, fill: &dyn Fn(&mut Blob)| {
+            let mut blob = Blob::new(format);
+            fill(&mut blob);
+            blob.build()
+        };
+        let old = blob(Format::X86_64, &|blob| drop(a(blob)));
+        let [little, big] = [Format::X86_64, Format::S390X].map(|format| blob(format, &|blob| drop(b(blob))));
+        let old = Btf::parse(&old).unwrap();
+        let found = lines(&old, &Btf::parse(&little).unwrap());
+        assert_eq!(found, lines(&old, &Btf::parse(&big).unwrap()));
+        found
+    }
+
+    fn base(blob: &mut Blob) -> u32 {
+        let int = blob.int("int", 4);
+        let ptr = blob.ptr(int);
+        blob.structure("s", 16, &[("a", int, 0), ("b", ptr, 64)]);
+        int
+    }
+
+    #[test]
+    fn types_are_found_by_kind_and_name() {
+        let added = between(base, |b| (base(b), b.structure("t", 0, &[])));
+        assert_eq!(added, ["btf-type-added: STRUCT 't' added"]);
+        let removed = between(|b| (base(b), b.simple(7, "s", 0)), base);
+        assert_eq!(removed, ["btf-type-removed: FWD 's' removed"]);
+    }
+
+    #[test]
+    fn a_change_is_told_where_it_is() {
+        let made = |members: &'static [(&str, u32, u32)], size| {
+            move |b: &mut Blob| {
+                let int = b.int("int", 4);
+                b.int("long", 8);
+                b.ptr(int);
+                b.structure("s", size, members);
+            }
+        };
+        let old = || made(&[("a", 1, 0), ("b", 3, 64)], 16);
+        let change = |members, size| between(old(), made(members, size));
+        let text = "btf-type-changed: STRUCT 's': ";
+        let other = "refers to other types, or has other offsets or values";
+        assert_eq!(change(&[("a", 1, 0), ("c", 3, 64)], 16), [format!("{text}element 'b' -> 'c'")]);
+        assert_eq!(change(&[("a", 1, 0)], 8), [format!("{text}size 16 -> 8, vlen 2 -> 1")]);
+        assert_eq!(change(&[("a", 2, 0), ("b", 3, 64)], 16), [format!("{text}{other}")]);
+        assert_eq!(change(&[("a", 1, 0), ("b", 3, 65)], 16), [format!("{text}{other}")]);
+        // A pointer to something else has no name of its own.
+        let pointer = between(old(), |b| {
+            b.int("int", 4);
+            let long = b.int("long", 8);
+            b.ptr(long);
+            b.structure("s", 16, &[("a", 1, 0), ("b", 3, 64)]);
+        });
+        assert_eq!(pointer, [format!("{text}{other}")]);
+        // The linkage of a FUNC is in its vlen, that a FWD is of a union in its kind_flag.
+        let func = |linkage| move |b: &mut Blob| (b.func_proto(0, &[]), b.raw("f", FUNC << 24 | linkage, 1, &[]));
+        assert_eq!(between(func(0), func(1)), ["btf-type-changed: FUNC 'f': vlen 0 -> 1"]);
+        let fwd = |flag: u32| move |b: &mut Blob| b.raw("u", flag << 31 | 7 << 24, 0, &[]);
+        assert_eq!(between(fwd(0), fwd(1)), [format!("btf-type-changed: FWD 'u': {other}")]);
+    }
+
+    #[test]
+    fn other_ids_and_strings_are_one_line() {
+        let other = between(|b| (b.int("int", 4), b.int("long", 8)), |b| (b.int("long", 8), b.int("int", 4)));
+        assert_eq!(other, ["btf-order: the same types by name, first other ID: 1 INT 'int', 1 INT 'long'"]);
+        let more = between(base, |b| {
+            let int = base(b);
+            b.ptr(int);
+        });
+        assert_eq!(more, ["btf-order: the same types by name, but 3 -> 4 in all"]);
+        let strings = between(base, |b| {
+            b.string("unused");
+            base(b);
+        });
+        assert_eq!(strings, ["btf-order: the same types; strings, or types without a name, differ"]);
+    }
+
+    #[test]
+    fn tags_are_told_apart_by_what_they_tag() {
+        let kfuncs = |tagged: &'static [u32]| {
+            move |b: &mut Blob| {
+                let proto = b.func_proto(0, &[]);
+                b.func("f", proto);
+                b.func("g", proto);
+                tagged.iter().map(|&id| b.decl_tag("bpf_kfunc", id)).sum::<u32>()
+            }
+        };
+        assert_eq!(
+            between(kfuncs(&[2, 3]), kfuncs(&[3])),
+            ["btf-type-removed: DECL_TAG 'bpf_kfunc' of FUNC 'f' removed"]
+        );
+    }
+
+    #[test]
+    fn types_that_refer_to_themselves_end() {
+        let found = between(
+            |b| (b.ptr(1), b.simple(8, "t", 1), b.decl_tag("d", 3)),
+            |b| (b.ptr(1), b.simple(8, "u", 1), b.decl_tag("d", 3)),
+        );
+        assert_eq!(found, ["btf-type-added: TYPEDEF 'u' added", "btf-type-removed: TYPEDEF 't' removed"]);
+    }
+
+    #[test]
+    fn split_btf_is_compared_with_what_it_means_of_its_base() {
+        let blobs = |pointed_to: &str| {
+            let mut base = Blob::new(Format::X86_64);
+            let int = base.int(pointed_to, 4);
+            let ptr = base.ptr(int);
+            let mut split = Blob::split(Format::X86_64, base.type_count(), base.str_len());
+            split.structure("s", 8, &[("p", ptr, 0)]);
+            (base.build(), split.build())
+        };
+        let lines_of = |b: &str| {
+            let ((base_a, a), (base_b, b)) = (blobs("int"), blobs(b));
+            let (base_a, base_b) = (Btf::parse(&base_a).unwrap(), Btf::parse(&base_b).unwrap());
+            lines(&Btf::parse_split(&a, &base_a).unwrap(), &Btf::parse_split(&b, &base_b).unwrap())
+        };
+        // Of equal length, so that string offsets are the same.
+        let text = "btf-type-changed: STRUCT 's': refers to other types, or has other offsets or values";
+        assert_eq!(lines_of("u32"), [text]);
+        assert_eq!(lines_of("int"), ["btf-order: the same types; strings, or types without a name, differ"]);
+    }
+}
