@@ -12,6 +12,7 @@ use crate::module_hashes::ModuleHashesArgs;
 use crate::native::{DumpArgs, RemoveArgs, SetArgs};
 use crate::objcopy::ObjcopyArgs;
 use crate::report::Error;
+use crate::resolve_btfids::ResolveBtfidsArgs;
 use crate::response;
 use crate::run::observe;
 use crate::show::ShowArgs;
@@ -52,10 +53,14 @@ enum Command {
     Objcopy(Box<ObjcopyArgs>),
     /// Drop-in for GNU strip
     Strip(Box<StripArgs>),
+    /// Drop-in for the kernel's resolve_btfids
+    #[command(name = "resolve_btfids")]
+    ResolveBtfids(ResolveBtfidsArgs),
 }
 
 /// Tools whose command line is that of the subcommand of the same name.
-const PERSONALITIES: [(&str, &str); 2] = [("objcopy", "elfgraft-objcopy"), ("strip", "elfgraft-strip")];
+const PERSONALITIES: [(&str, &str); 3] =
+    [("objcopy", "elfgraft-objcopy"), ("strip", "elfgraft-strip"), ("resolve_btfids", "elfgraft-resolve_btfids")];
 
 /// The tool that a program's name stands for: `objcopy`, `elfgraft-objcopy`, `x86_64-linux-gnu-objcopy` and the like.
 fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
@@ -75,6 +80,7 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
     let args = response::expand(args)?;
     let command = match args.first().and_then(|program| personality(program)) {
         Some(("strip", name)) => Command::Strip(Box::new(parse_as(name, args)?)),
+        Some(("resolve_btfids", _)) => Command::ResolveBtfids(ResolveBtfidsArgs::of(args)),
         Some((_, name)) => Command::Objcopy(Box::new(parse_as(name, args)?)),
         None => parse(args)?,
     };
@@ -107,6 +113,7 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Verify(args) => args.run(&Own { files: edited_files, run: run_observed }),
         Command::Objcopy(args) => args.run(),
         Command::Strip(args) => args.run(),
+        Command::ResolveBtfids(args) => args.run(),
     }
 }
 
@@ -164,6 +171,9 @@ mod tests {
     fn names_choose_the_personality() {
         for name in ["objcopy", "/usr/bin/elfgraft-objcopy", "x86_64-linux-gnu-objcopy"] {
             assert_eq!(personality(OsStr::new(name)).map(|p| p.0), Some("objcopy"), "{name}");
+        }
+        for name in ["resolve_btfids", "tools/elfgraft-resolve_btfids"] {
+            assert_eq!(personality(OsStr::new(name)).map(|p| p.0), Some("resolve_btfids"), "{name}");
         }
         for name in ["elfgraft", "objcopy2", "/opt/objcopy/elfgraft", ""] {
             assert_eq!(personality(OsStr::new(name)), None, "{name}");

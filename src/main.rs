@@ -10,6 +10,7 @@ mod native;
 mod objcopy;
 mod records;
 mod report;
+mod resolve_btfids;
 mod response;
 mod run;
 mod show;

@@ -29,6 +29,8 @@ pub enum Error {
     Trouble(Box<Error>),
     /// Failures that have been reported already, each with its file.
     Reported,
+    /// Likewise, in the words of the tool that this one stands for; the exit status is that tool's.
+    Status(u8),
 }
 
 impl Error {
@@ -53,7 +55,7 @@ impl fmt::Display for Error {
             Error::File(path, text) => write!(f, "'{}': {text}", path.display()),
             Error::Stdout(e) => write!(f, "cannot write to standard output: {e}"),
             Error::Trouble(e) => e.fmt(f),
-            Error::Reported => Ok(()),
+            Error::Reported | Error::Status(_) => Ok(()),
         }
     }
 }
@@ -87,7 +89,7 @@ fn clap_message(e: &clap::Error) -> String {
 
 /// Prints `elfgraft: error: ...`.
 pub fn error(e: &Error) {
-    if !matches!(e, Error::Reported) {
+    if !matches!(e, Error::Reported | Error::Status(_)) {
         // A closed standard error leaves only the exit status to tell.
         let _ = writeln!(io::stderr().lock(), "elfgraft: error: {e}");
     }
@@ -138,6 +140,7 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
             error(&e);
             ExitCode::from(2)
         }
+        Err(Error::Status(status)) => ExitCode::from(status),
         Err(e) => {
             error(&e);
             ExitCode::FAILURE

@@ -4,9 +4,10 @@ mod embed;
 mod ids;
 mod object;
 mod pins;
+pub mod process;
 mod resolve;
-mod section;
-mod source;
+pub mod section;
+pub mod source;
 
 use std::path::{Path, PathBuf};
 

@@ -37,16 +37,23 @@ impl<'a> IdsSection<'a> {
     /// are not 0 and no symbol tells what they are: after `strip --strip-all` nothing can be resolved any more.
     pub fn find(path: &Path, image: &Image<'a>) -> Result<Option<IdsSection<'a>>, Error> {
         let Some(index) = only(path, image, b".BTF_ids")? else { return Ok(None) };
+        let found = IdsSection::read(path, image, index)?;
         let data = image.contents(index).map_err(Error::edit(path))?;
-        let unnamed = || match data.iter().any(|&byte| byte != 0) {
-            true => {
-                let text = "has contents, but no '__BTF_ID__' symbol tells what they are; stripped symbols come back \
-                            by linking again";
-                Err(Error::file(path, format!("section {} {text}", image.describe(index))))
-            }
-            false => Ok(None),
-        };
-        let Some((table, _)) = image.indexed().find(|(_, h)| h.sh_type == SHT_SYMTAB) else { return unnamed() };
+        if found.is_none() && data.iter().any(|&byte| byte != 0) {
+            let text = "has contents, but no '__BTF_ID__' symbol tells what they are; stripped symbols come back by \
+                        linking again";
+            return Err(Error::file(path, format!("section {} {text}", image.describe(index))));
+        }
+        Ok(found)
+    }
+
+    /// Reads the section; `None` if no symbol tells what its words are.
+    ///
+    /// # Errors
+    /// If what the section and its symbols refer to lies outside the file.
+    pub fn read(path: &Path, image: &Image<'a>, index: SectionIndex) -> Result<Option<IdsSection<'a>>, Error> {
+        let Some((table, _)) = image.indexed().find(|(_, h)| h.sh_type == SHT_SYMTAB) else { return Ok(None) };
+        let data = image.contents(index).map_err(Error::edit(path))?;
         let header = image.header(index).map_err(Error::edit(path))?;
         let address = if image.format.e_type == ET_REL { 0 } else { header.sh_addr };
         let symbols = image.symbol_table(table).map_err(Error::edit(path))?;
@@ -72,7 +79,7 @@ impl<'a> IdsSection<'a> {
             syms.push(Sym { index: number, name, offset, size: symbol.st_size });
         }
         if syms.is_empty() {
-            return unnamed();
+            return Ok(None);
         }
         let movable: HashSet<u32> = syms.iter().map(|sym| sym.index).collect();
         let pins = pins(image, index, &symbols, address, &movable).map_err(Error::edit(path))?;
@@ -101,6 +108,11 @@ impl<'a> IdsSection<'a> {
         };
         let candidates: Vec<_> = candidates.into_iter().collect();
         candidates.iter().find(|btf| fits(btf)).or(candidates.first()).copied()
+    }
+
+    /// The symbols.
+    pub fn syms(&self) -> &[Sym<'a>] {
+        &self.syms
     }
 
     /// Offsets in the section that relocations reach other than through a symbol of their own.

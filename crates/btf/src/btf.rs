@@ -1,6 +1,6 @@
 //! BTF data, standalone or split: its type records walked once, then found by ID.
 
-use crate::{Endian, Error, Header, Kind, Part, Type, find::NameIndex, record};
+use crate::{Endian, Error, Field, Header, Kind, Part, Type, find::NameIndex, record};
 use std::sync::OnceLock;
 
 /// BTF data, checked so far that every record and every part lies where it should; see [`Btf::validate`] for the rest.
@@ -44,7 +44,45 @@ impl<'a> Btf<'a> {
         Btf::read(data, Some(base))
     }
 
+    /// Reads split BTF whose base is not at hand: what it defines itself, with IDs from `first_id` on. What it refers to in
+    /// the base leads nowhere.
+    ///
+    /// Its strings are taken to begin where the greatest string offset it uses leads to the last of them. So it is in
+    /// BTF whose unused strings were dropped: pahole's, and what [`crate::process`] makes of it.
+    ///
+    /// # Errors
+    /// When the header, a part or a record does not fit the data, or the string offsets do not fit the strings.
+    pub fn parse_detached(data: &'a [u8], first_id: u32) -> Result<Btf<'a>, Error> {
+        let mut btf = Btf::parts(data, None)?;
+        if !matches!(btf.strings, [.., 0]) || btf.strings.first() == Some(&0) {
+            return Err(Error::NotDetached);
+        }
+        btf.first_id = first_id;
+        btf.walk()?;
+        let fields = |id| btf.get(id).into_iter().flat_map(|ty| ty.fields());
+        let names = btf.own_ids().flat_map(fields).filter_map(|(field, _, at)| (field == Field::Name).then_some(at));
+        let names: Vec<u32> = names.collect();
+        let last = btf.strings.split(|&byte| byte == 0).rev().nth(1).map_or(0, |text| text.len() + 1);
+        let last = u32::try_from(btf.strings.len() - last).map_err(|_| Error::NotDetached)?;
+        let first = names.iter().max().and_then(|max| max.checked_sub(last)).filter(|&first| first != 0);
+        btf.first_string = first.ok_or(Error::NotDetached)?;
+        let before = |at: u32| btf.strings.get((at.checked_sub(btf.first_string + 1)?) as usize);
+        if names.iter().any(|&at| before(at).is_some_and(|&byte| byte != 0)) {
+            return Err(Error::NotDetached);
+        }
+        let end = btf.first_string.checked_add(btf.header.str_len);
+        btf.end_string = end.ok_or(Error::TooLarge { part: Part::Strings })?;
+        Ok(btf)
+    }
+
     fn read(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, Error> {
+        let mut btf = Btf::parts(data, base)?;
+        btf.check_strings()?;
+        btf.walk()?;
+        Ok(btf)
+    }
+
+    fn parts(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, Error> {
         let header = Header::parse(data)?;
         if let Some(base) = base.filter(|base| base.endian() != header.endian) {
             return Err(Error::BaseByteOrder { split: header.endian, base: base.endian() });
@@ -54,7 +92,10 @@ impl<'a> Btf<'a> {
         let part = |offset: u32, len: u32| {
             behind.get(offset as usize..).and_then(|d| d.get(..len as usize)).unwrap_or_default()
         };
-        let mut btf = Btf {
+        if header.layout_len % 4 != 0 {
+            return Err(Error::BadLayoutLen { len: header.layout_len });
+        }
+        Ok(Btf {
             header,
             base,
             types: part(header.type_off, header.type_len),
@@ -66,13 +107,7 @@ impl<'a> Btf<'a> {
             first_string: base.map_or(0, |base| base.end_string),
             end_string: 0,
             names: OnceLock::new(),
-        };
-        btf.check_strings()?;
-        if header.layout_len % 4 != 0 {
-            return Err(Error::BadLayoutLen { len: header.layout_len });
-        }
-        btf.walk()?;
-        Ok(btf)
+        })
     }
 
     fn check_strings(&mut self) -> Result<(), Error> {
@@ -287,6 +322,31 @@ mod tests {
         let split = b.build();
         assert_eq!(Btf::parse_split(&split, &base).unwrap().own_strings(), 5..5);
         assert_eq!(Btf::parse(&split).unwrap_err(), Error::StringsNotTerminated);
+    }
+
+    #[test]
+    fn detached_split_btf_finds_where_its_strings_begin() {
+        for endian in [Endian::Little, Endian::Big] {
+            let mut b = BtfBuilder::new(endian);
+            let int = b.int("int", 4);
+            let base_data = b.build();
+            let base = Btf::parse(&base_data).unwrap();
+            let mut b = BtfBuilder::split(&base);
+            b.structure("foo", &[("member", int)]);
+            let func = b.func("init", int);
+            let mut data = b.build();
+            for first_id in [2, 1000] {
+                let btf = Btf::parse_detached(&data, first_id).unwrap();
+                assert_eq!(btf.own_strings(), Btf::parse_split(&data, &base).unwrap().own_strings());
+                let shifted = func - 2 + first_id;
+                assert_eq!(btf.find_all(&[(Kind::Func, b"init"), (Kind::Int, b"int")]), [vec![shifted], vec![]]);
+            }
+            // A string that nothing refers to: the last one in use is another.
+            let strings = data.len() - 4 - b"init".len();
+            data[strings..].copy_from_slice(b"in\0t\0\0\0\0");
+            assert_eq!(Btf::parse_detached(&data, 2).unwrap_err(), Error::NotDetached);
+            assert_eq!(Btf::parse_detached(&base_data, 2).unwrap_err(), Error::NotDetached);
+        }
     }
 
     #[test]

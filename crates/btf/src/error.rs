@@ -110,6 +110,8 @@ pub enum Error {
     StringsNotTerminated,
     /// Occurs when standalone data has strings that do not begin with a NUL: it is split BTF, read without its base.
     NotStandalone,
+    /// Occurs when split BTF is read without its base and its string offsets do not tell where the base's strings end.
+    NotDetached,
     /// Occurs when split BTF and its base have different byte orders.
     BaseByteOrder {
         /// Byte order of the split BTF.
@@ -255,6 +257,9 @@ impl fmt::Display for Error {
             Error::StringsNotTerminated => write!(f, "BTF strings do not end with a NUL"),
             Error::NotStandalone => {
                 write!(f, "BTF strings do not begin with a NUL: this is split BTF and needs its base")
+            }
+            Error::NotDetached => {
+                write!(f, "BTF strings and their offsets do not tell where those of the base end: it needs its base")
             }
             Error::BaseByteOrder { split, base } => {
                 write!(f, "split BTF is {split:?} endian, its base {base:?} endian: not of one kernel")

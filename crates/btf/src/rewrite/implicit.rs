@@ -28,8 +28,8 @@ pub(super) fn add_prototypes(btf: &Btf, kfunc_flags: &[(&[u8], u32)]) -> Result<
     if implicit.is_empty() {
         return Ok(None);
     }
-    let tags: Vec<Type> = btf.own_ids().filter_map(|id| btf.get(id)).filter(|ty| ty.kind == Kind::DeclTag).collect();
-    let kfuncs = find_kfuncs(btf, &tags, &implicit);
+    let tags = decl_tags(btf);
+    let kfuncs = find_kfuncs(btf, &tags, |name| implicit.contains(name));
     let impls: Vec<_> = kfuncs.iter().map(|kfunc| (Kind::Func, &kfunc.impl_name[..])).collect();
     let impls = btf.find_all(&impls);
     let has_impl = impls.iter().map(|ids| !ids.is_empty());
@@ -39,8 +39,23 @@ pub(super) fn add_prototypes(btf: &Btf, kfunc_flags: &[(&[u8], u32)]) -> Result<
     if todo.is_empty() { Ok(None) } else { write(btf, &tags, &todo).map(Some) }
 }
 
-/// The kfuncs that have both the flag and the tag, in the order of their tags, each once.
-fn find_kfuncs<'a>(btf: &Btf<'a>, tags: &[Type<'a>], implicit: &HashSet<&[u8]>) -> Vec<Kfunc<'a>> {
+/// Names of the kfuncs of this part whose prototypes have implicit parameters, but for the `_impl` functions that the
+/// source itself has for some: those that should have the flag. Which ones do have it only `.BTF_ids` tells.
+#[must_use]
+pub fn implicit_kfuncs<'a>(btf: &Btf<'a>) -> Vec<&'a [u8]> {
+    let kfuncs = find_kfuncs(btf, &decl_tags(btf), |_| true);
+    let names: HashSet<_> = kfuncs.iter().filter_map(|kfunc| btf.name(&kfunc.func)).collect();
+    let implicit = kfuncs.iter().filter(|kfunc| shown_params(btf, &kfunc.proto) != kfunc.proto.vlen);
+    let implicit = implicit.filter_map(|kfunc| btf.name(&kfunc.func));
+    implicit.filter(|name| name.strip_suffix(IMPL).is_none_or(|stem| !names.contains(stem))).collect()
+}
+
+fn decl_tags<'a>(btf: &Btf<'a>) -> Vec<Type<'a>> {
+    btf.own_ids().filter_map(|id| btf.get(id)).filter(|ty| ty.kind == Kind::DeclTag).collect()
+}
+
+/// The kfuncs that have a name that is wanted and the tag, in the order of their tags, each once.
+fn find_kfuncs<'a>(btf: &Btf<'a>, tags: &[Type<'a>], wanted: impl Fn(&[u8]) -> bool) -> Vec<Kfunc<'a>> {
     let mut seen = HashSet::new();
     let mut kfuncs = Vec::new();
     for tag in tags {
@@ -50,7 +65,7 @@ fn find_kfuncs<'a>(btf: &Btf<'a>, tags: &[Type<'a>], implicit: &HashSet<&[u8]>) 
             continue;
         }
         let Some(func) = btf.get(tag.size_or_type).filter(|ty| ty.kind == Kind::Func) else { continue };
-        let name = btf.name(&func).filter(|name| implicit.contains(name));
+        let name = btf.name(&func).filter(|name| wanted(name));
         if let (Some(name), Some(proto)) = (name, btf.get(func.size_or_type))
             && seen.insert(func.id)
         {
@@ -185,6 +200,8 @@ mod tests {
             let new = Btf::parse_split(&new, &base).unwrap();
             new.validate().unwrap();
             assert_eq!(describe(&new, "foo"), ["(a) bpf_fastcall bpf_kfunc bpf_kfunc"]);
+            assert_eq!(implicit_kfuncs(&btf), [&b"foo"[..], b"plain"]);
+            assert_eq!(implicit_kfuncs(&new), [b"plain"]);
             assert_eq!(describe(&new, "foo_impl"), ["(a aux b) bpf_fastcall"]);
             assert_eq!(describe(&new, "plain"), ["(a aux b) bpf_kfunc"]);
             assert_eq!(describe(&new, "untagged"), ["(a aux b) bpf_kfunc"]);
@@ -213,6 +230,7 @@ mod tests {
         let btf = Btf::parse_split(&data, &base).unwrap();
         let new = add_prototypes(&btf, &flags).unwrap().unwrap();
         let new = Btf::parse_split(&new, &base).unwrap();
+        assert_eq!(implicit_kfuncs(&btf), [b"foo", b"old"]);
         assert_eq!(new.strings(), btf.strings());
         assert_eq!(describe(&new, "foo_impl"), ["(a aux b) "]);
         assert_eq!(describe(&new, "old_impl"), ["(a aux b) bpf_kfunc"]);

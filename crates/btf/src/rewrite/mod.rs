@@ -19,6 +19,7 @@ mod tests;
 mod writer;
 
 use crate::{Btf, Error};
+pub use implicit::implicit_kfuncs;
 
 /// BTF that is ready to be embedded, in the byte order of what it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]

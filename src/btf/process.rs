@@ -1,0 +1,55 @@
+//! BTF as the kernel's build embeds it, made of what pahole wrote. Flags in `.BTF_ids` tell which kfuncs have implicit
+//! arguments, so the section's state matters: fresh from the linker, or sorted, with its symbols or without them.
+
+use elfgraft_btf::ids::Options;
+use elfgraft_btf::{Btf, Error as BtfError, Processed, implicit_kfuncs, process};
+
+use super::section::IdsSection;
+
+/// What [`process_for`] is to do.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How {
+    /// Whether the base is distilled.
+    pub distill: bool,
+    /// See [`Options::trust_symbols`].
+    pub trust_symbols: bool,
+}
+
+/// Final BTF for the file that has this `.BTF_ids`, if any. `olds` are BTFs that the IDs now in it may refer to.
+///
+/// # Errors
+/// Those of [`process`], and of [`elfgraft_btf::ids::Ids::kfunc_flags`] where nothing proves whose the flags are.
+pub fn process_for(btf: &Btf, section: Option<&IdsSection>, olds: &[Btf], how: How) -> Result<Processed, BtfError> {
+    let Some(section) = section else { return process(btf, &[], how.distill) };
+    match kfunc_flags(section, section.proof(olds), how) {
+        Ok(flags) => process(btf, &flags, how.distill),
+        Err(e @ BtfError::UnprovenSymbols { .. }) => sorted(btf, section, how).ok_or(e),
+        Err(e) => Err(e),
+    }
+}
+
+/// Names and flags of the kfuncs, if it is known whose they are.
+pub fn kfunc_flags<'s>(
+    section: &'s IdsSection<'s>,
+    old: Option<&'s Btf<'s>>,
+    how: How,
+) -> Result<Vec<(&'s [u8], u32)>, BtfError> {
+    section.ids().kfunc_flags(&Options { old, trust_symbols: how.trust_symbols, pinned: section.pinned() })
+}
+
+/// For a file whose sets are sorted and whose BTF is not embedded yet: its IDs may refer to the BTF that is being made,
+/// which depends on the flags, which depend on what the IDs refer to. If taking the kfuncs that should have the flag to
+/// have it gives BTF by which they do, all three are right.
+fn sorted(btf: &Btf, section: &IdsSection, how: How) -> Option<Processed> {
+    let implicit: Vec<_> = implicit_kfuncs(btf).into_iter().map(|name| (name, u32::MAX)).collect();
+    let guess = process(btf, &implicit, how.distill).ok()?;
+    let base = guess.base.as_deref().map(Btf::parse).transpose().ok()?;
+    let new = read(&guess.btf, base.as_ref().or(btf.base())).ok()?;
+    let flags = kfunc_flags(section, Some(&new), how).ok()?;
+    process(btf, &flags, how.distill).ok().filter(|done| *done == guess)
+}
+
+/// Reads BTF on top of a base, if there is one.
+pub fn read<'a>(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, BtfError> {
+    base.map_or_else(|| Btf::parse(data), |base| Btf::parse_split(data, base))
+}
