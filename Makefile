@@ -18,9 +18,10 @@ STATIC = $$(echo 'int main(void){return 0;}' | $(CC) -static -x c -o /dev/null -
 build: ## the command, optimized: target/release/elfgraft
 	$(CARGO) rustc --release --bin elfgraft -- $(STATIC)
 
-check: doc ## format, lints (warnings are errors), documentation
+check: ## format, lints (warnings are errors), documentation
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(MAKE) --no-print-directory doc
 
 # Examples in the documentation first, so that the runner's summary is the last line.
 test: check ## check, and all tests
