@@ -5,9 +5,11 @@
 
 mod util;
 
+use std::os::unix::fs::MetadataExt;
+
 use elfgraft_testkit::consts::*;
 use elfgraft_testkit::diff::semantic_diff;
-use elfgraft_testkit::elf::{ElfSpec, Section, Segment};
+use elfgraft_testkit::elf::{ElfSpec, Section};
 use elfgraft_testkit::format::Format;
 use elfgraft_testkit::inputs::*;
 use elfgraft_testkit::read::ReadElf;
@@ -27,13 +29,10 @@ fn b1_set_again_gives_the_same_bytes() {
         let dir = Dir::with(&[module, "demo.btf", "demo-large.btf", "demo-small.btf"]);
         dir.elfgraft(&["set", ".BTF=demo.btf", module]).quiet();
         let once = dir.read(module);
-        let stamp = dir.metadata(module);
+        let inode = dir.metadata(module).ino();
         dir.elfgraft(&["set", ".BTF=demo.btf", module]).quiet();
         same(&dir.read(module), &once, module);
-        assert_eq!(
-            std::os::unix::fs::MetadataExt::ino(&dir.metadata(module)),
-            std::os::unix::fs::MetadataExt::ino(&stamp)
-        );
+        assert_eq!(dir.metadata(module).ino(), inode, "nothing was to be written");
         // Whatever was set between.
         for other in ["demo-large.btf", "demo-small.btf"] {
             dir.elfgraft(&["set", &format!(".BTF={other}"), module]).quiet();
@@ -285,7 +284,6 @@ fn b14_a_dump_of_nothing_is_an_error() {
     assert_eq!(dir.names(), ["demo.ko", "vmlinux"]);
     assert_eq!(dir.stamp("demo.ko"), stamp);
     // An empty section has contents, of no bytes.
-    dir.elfgraft(&["dump", ".note.GNU-stack=o", "vmlinux"]).fails(&["'.note.GNU-stack'"]);
     dir.write("x.o", g11_compressed_and_linked(Format::ARM));
     dir.elfgraft(&["dump", ".note.GNU-stack=o", "x.o"]).quiet();
     assert_eq!(dir.read("o"), b"");
@@ -334,18 +332,7 @@ fn b16_patterns_are_globs() {
         (".commen", &[]),
     ] {
         dir.write("demo.ko", fixture("demo.ko"));
-        let run = dir.objcopy(&["--remove-section", pattern, "demo.ko"]);
-        if pattern.starts_with('*') {
-            // Relocations in what stays name symbols in these sections.
-            let text = run.stderr();
-            if run.code() == Some(1) {
-                run.fails(&["cannot remove", "names symbol"]);
-                assert!(text.contains("ksymtab"), "{text}");
-                continue;
-            }
-        } else {
-            run.quiet();
-        }
+        dir.objcopy(&["--remove-section", pattern, "demo.ko"]).quiet();
         let after = sections(&dir.elf("demo.ko"));
         let mut expected = before.clone();
         expected.retain(|name| !goes.contains(&name.as_str()));

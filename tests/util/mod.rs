@@ -179,7 +179,12 @@ impl<'d> Cmd<'d> {
     fn command(&self) -> Command {
         let mut command = Command::new(&self.words[0]);
         command.args(&self.words[1..]).current_dir(self.dir.root());
-        command.env_remove("MAKEFLAGS").env("LC_ALL", "C").envs(self.env.iter().map(|(k, v)| (k, v)));
+        // cargo's LD_LIBRARY_PATH is for the tests themselves.
+        command
+            .env_remove("MAKEFLAGS")
+            .env_remove("LD_LIBRARY_PATH")
+            .env("LC_ALL", "C")
+            .envs(self.env.iter().map(|(k, v)| (k, v)));
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.stdin(if self.stdin.is_some() { Stdio::piped() } else { Stdio::null() });
         if let Some(uid) = self.user {
