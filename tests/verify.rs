@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)] // a test
+
 //! `elfgraft verify`, `diff` and `check`: what the peers break is found, what we do holds, and a planted fault of each
 //! law is found, because a verifier that cannot fail proves nothing.
 
