@@ -249,7 +249,8 @@ fn b9_a_section_removed_inside_a_segment_leaves_zeros_and_the_plan_says_so() {
 #[test]
 fn b12_a_missing_section_is_an_error_and_no_empty_file() {
     let dir = Dir::with(&["demo.ko"]);
-    dir.objcopy(&["-O", "binary", "-j", ".BTF", "demo.ko", "out"]).fails(&[]);
+    dir.objcopy(&["-O", "binary", "-j", ".BTF", "demo.ko", "out"]).fails(&["'demo.ko'", "'.BTF'"]);
+    dir.objcopy(&["-O", "binary", "-j", ".note.GNU-stack", "demo.ko", "out"]).fails(&["'demo.ko'", "empty"]);
     dir.objcopy(&["-j", ".BTF", "demo.ko", "out"]).fails(&["'demo.ko'", "--only-section", "'.BTF'"]);
     dir.objcopy(&["--update-section", ".BTF=demo.ko", "demo.ko", "out"]).fails(&["--update-section", "'.BTF'"]);
     assert_eq!(dir.names(), ["demo.ko"]);
@@ -257,6 +258,8 @@ fn b12_a_missing_section_is_an_error_and_no_empty_file() {
     let comment = dir.elf("demo.ko").section(".comment").data.clone();
     assert!(!comment.is_empty());
     same(dir.elfgraft(&["dump", ".comment=-", "demo.ko"]).ok().stdout(), &comment, ".comment");
+    dir.objcopy(&["-O", "binary", "-j", ".comment", "demo.ko", "out"]).quiet();
+    same(&dir.read("out"), &comment, "-O binary of what -j names");
 }
 
 // https://lists.openwall.net/linux-kernel/2025/10/15/1116: modules.builtin.modinfo was empty on MIPS for weeks.
@@ -264,10 +267,15 @@ fn b12_a_missing_section_is_an_error_and_no_empty_file() {
 fn b13_no_modinfo_is_noticed() {
     let dir = Dir::new();
     dir.write("vmlinux", g5_shared_offset(Format::MIPS));
-    dir.objcopy(&["-j", ".modinfo", "-O", "binary", "vmlinux", "modules.builtin.modinfo"]).fails(&[]);
+    let words = ["-j", ".modinfo", "-O", "binary", "vmlinux", "modules.builtin.modinfo"];
+    dir.objcopy(&words).fails(&["'vmlinux'", "'.modinfo'"]);
     let dump = dir.objcopy(&["--dump-section", ".modinfo=modules.builtin.modinfo", "vmlinux"]);
     dump.fails(&["'vmlinux'", "'.modinfo'"]);
     assert_eq!(dir.names(), ["vmlinux"]);
+    // Where there is one, it is what is written.
+    dir.write("vmlinux", fixture("vmlinux"));
+    dir.objcopy(&words).quiet();
+    same(&dir.read("modules.builtin.modinfo"), &dir.elf("vmlinux").section(".modinfo").data, "modinfo");
 }
 
 // No public report: GNU's `--dump-section` of a missing section gives an unrelated reason and exit status 0.

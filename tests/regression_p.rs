@@ -82,6 +82,12 @@ fn p1_p2_memory_does_not_follow_file_size() {
         assert!(dir.metadata(target).blocks() < 2048, "{args:?}: holes were filled");
         let _ = fs::remove_file(dir.path("out.o"));
     }
+    // A limit on addresses is another thing: the input is mapped. If that is not allowed, it is an error like others.
+    let run = dir.cmd(ELFGRAFT, &["set", ".BTF=f", "x.o"]).after("ulimit -v 300000").run();
+    if run.code() != Some(0) {
+        run.fails(&["'x.o'", "Cannot allocate memory"]);
+    }
+    assert!(dir.elfgraft(&["show", "x.o"]).ok().text().contains(".debug_info"));
     let kb = peak(&dir, &["set", ".other=f", "x.o"]);
     assert!(kb > 0 && kb < 32 * 1024, "{kb} kB resident");
     assert_eq!(dir.elfgraft(&["dump", ".other=-", "x.o"]).ok().stdout(), [7; 40]);

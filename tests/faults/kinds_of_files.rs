@@ -168,7 +168,7 @@ fn names_are_bytes() {
         assert_eq!(dir.read(name), b"contents");
         let words: [&OsStr; 4] = ["objcopy".as_ref(), "--update-section".as_ref(), &value, "out".as_ref()];
         dir.elfgraft(&words).quiet();
-        // Messages stay one line.
+        // And when something is wrong with it.
         dir.write(name, "no ELF file");
         let words: [&OsStr; 4] = ["objcopy".as_ref(), "--".as_ref(), name, "out".as_ref()];
         let run = dir.elfgraft(&words);

@@ -17,6 +17,7 @@ use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, chown};
 use std::os::unix::net::UnixListener;
+use std::time::{Duration, Instant};
 
 use util::faults::{CALLS, can_mount, fail_everywhere, inject, kill_everywhere, on_tmpfs, strace};
 use util::{Dir, ELFGRAFT, NOBODY, fixture, installed, is_root, same};

@@ -65,11 +65,22 @@ fn a_file_that_is_replaced_meanwhile_is_not_overwritten() {
     if !installed("strace") {
         return;
     }
-    // Slow enough that somebody else comes in between reading and writing.
+    // Between reading the file and taking its name it waits; somebody else is quicker.
     let (dir, _, _) = demo(&SET);
-    let slow = ["-e", "trace=flock", "-e", "inject=flock:delay_enter=700000:when=1"];
+    let slow = ["-e", "trace=flock", "-e", "inject=flock:delay_enter=1000000:when=1"];
     let child = strace(dir.cmd(ELFGRAFT, &SET), &slow).spawn();
-    std::thread::sleep(std::time::Duration::from_millis(350));
+    let has_opened_it = |pid: &str| {
+        let mut files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+        files.any(|fd| fs::read_link(fd.path()).is_ok_and(|path| path.ends_with("demo.ko")))
+    };
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(10) {
+        let children = fs::read_to_string(format!("/proc/{0}/task/{0}/children", child.id())).unwrap_or_default();
+        if children.split_whitespace().any(has_opened_it) {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
     let mut other = File::create(dir.path("mine")).unwrap();
     other.write_all(b"somebody else's").unwrap();
     fs::rename(dir.path("mine"), dir.path("demo.ko")).unwrap();
