@@ -14,7 +14,7 @@ use elfgraft_patch::Input;
 
 use super::object::ObjectArgs;
 use super::section::IdsSection;
-use super::source::{BtfFile, Own, STANDALONE, same_order};
+use super::source::{BtfFile, Own, STANDALONE, same_order, valid};
 use super::{INDEX_FROM, Known, realigned, warn};
 use crate::blob::open;
 use crate::jobs::for_each;
@@ -115,7 +115,7 @@ impl EmbedArgs {
         let new = match &given.btf {
             Some(file) => {
                 let new = file.parse_on(distilled.as_ref().or(base))?;
-                if own.is_module && new.base().is_none() && (distilled.is_some() || base.is_some()) {
+                if new.base().is_none() && (distilled.is_some() || own.is_module && base.is_some()) {
                     return Err(file.fail(STANDALONE));
                 }
                 new
@@ -128,7 +128,7 @@ impl EmbedArgs {
         // The shared base is not checked for every module.
         let embedded_base = new.base().filter(|new_base| base.is_none_or(|base| !std::ptr::eq(*new_base, base)));
         for btf in embedded_base.into_iter().chain([&new]) {
-            btf.validate().map_err(|e| fail(format!("BTF that the kernel would refuse is not embedded: {e}")))?;
+            valid(btf).map_err(|e| fail(format!("BTF that the kernel would refuse is not embedded: {e}")))?;
         }
         same_order(path, &image, &new)?;
 

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::resolve::WriteArgs;
 use super::section::IdsSection;
-use super::source::{BtfFile, Own};
+use super::source::{BtfFile, Own, valid};
 use crate::blob::open;
 use crate::report::{self, Error, print};
 
@@ -130,7 +130,7 @@ impl ShowArgs {
         }
         let valid = view.btf.clone().and_then(|btf| {
             let parts = btf.into_iter().flat_map(|btf| btf.base().into_iter().chain([btf]));
-            parts.map(Btf::validate).collect::<Result<Vec<_>, _>>().map_err(|e| format!("section '.BTF': {e}"))?;
+            parts.map(valid).collect::<Result<Vec<_>, _>>().map_err(|e| format!("section '.BTF': {e}"))?;
             Ok(btf)
         });
         // Names out of BTF that is not valid on this base would be noise.

@@ -8,7 +8,7 @@ use elfgraft_edit::{Edits, plan};
 use elfgraft_elf::Image;
 
 use super::section::IdsSection;
-use super::source::{BtfFile, Own, same_order};
+use super::source::{BtfFile, Own, same_order, valid};
 use super::{INDEX_FROM, Known, realigned, warn};
 use crate::blob::open;
 use crate::jobs::for_each;
@@ -70,7 +70,7 @@ impl WriteArgs {
         let options = Options { old, trust_symbols: self.known.trust_symbols, pinned: section.pinned() };
         let outcome = match &new {
             Some(new) if resolve => {
-                new.validate().map_err(|e| fail(format!("the kernel would refuse this BTF: {e}")))?;
+                valid(new).map_err(|e| fail(format!("the kernel would refuse this BTF: {e}")))?;
                 same_order(path, &image, new)?;
                 if let Some(base) = new.base().filter(|_| self.files.len() >= INDEX_FROM) {
                     base.index_names();
@@ -84,12 +84,12 @@ impl WriteArgs {
         };
         let outcome = outcome.map_err(section.explain(path, &image))?;
         warn(path, &outcome, new.as_ref(), self.fatal_warnings)?;
-        if outcome.realigned != 0 {
-            report::note(path, &realigned(&outcome));
-        }
+        let realigned = (outcome.realigned != 0).then(|| realigned(&outcome));
         let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
         section.edit(outcome.data, &outcome.moves, &mut edits);
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;
-        finish(&file, path, &plan, self.out)
+        finish(&file, path, &plan, self.out)?;
+        realigned.iter().for_each(|text| report::note(path, text));
+        Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use elfgraft_btf::{Btf, Endian, Error as BtfError};
+use elfgraft_btf::{Btf, Endian, Error as BtfError, Field};
 use elfgraft_elf::consts::ET_REL;
 use elfgraft_elf::{Endianness, Image, SectionIndex};
 use elfgraft_patch::Input;
@@ -110,7 +110,7 @@ impl<'a> Own<'a> {
             given.push(None);
         }
         let readings = given.into_iter().filter_map(|base| self.parse(base).ok()?);
-        readings.filter(|btf| btf.validate().is_ok()).collect()
+        readings.filter(|btf| valid(btf).is_ok()).collect()
     }
 }
 
@@ -148,6 +148,28 @@ pub fn parse_on<'a>(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>
         (Err(_), Some(base)) => Btf::parse_split(data, base),
         (result, _) => result,
     }
+}
+
+/// Whether the kernel would accept it on its base, as far as one can see; the base is taken as checked.
+///
+/// # Errors
+/// What is wrong. Also if most names begin in the middle of a string: no encoder shares the ends of strings to that
+/// extent, so the BTF was made for a base with more or less strings, of another build.
+pub fn valid(btf: &Btf) -> Result<(), String> {
+    btf.validate().map_err(|e| e.to_string())?;
+    let (own, strings) = (btf.own_strings(), btf.strings());
+    let (mut names, mut inside) = (0u32, 0u32);
+    for ty in btf.own_ids().filter_map(|id| btf.get(id)) {
+        ty.fields().filter(|(field, _, at)| *field == Field::Name && own.contains(at)).for_each(|(_, _, at)| {
+            names += 1;
+            let before = (at - own.start).checked_sub(1).and_then(|before| strings.get(before as usize));
+            inside += u32::from(before.is_some_and(|&byte| byte != 0));
+        });
+    }
+    if inside > names / 2 {
+        return Err(format!("{inside} of {names} names begin inside a string: it was made for another base"));
+    }
+    Ok(())
 }
 
 /// Byte order of a file as the BTF crate calls it.

@@ -257,6 +257,29 @@ fn e6_btf_of_another_build_is_found_before_boot() {
     same(&dir.read("demo-gnu.ko"), &before, "refused");
 }
 
+// A base with the same types, but one string more: no type ID tells, names do.
+#[test]
+fn e6_names_that_begin_inside_strings() {
+    for format in Format::FOUR {
+        let mut base = Btf::new(format);
+        base.int("int", 4);
+        let mut split = Btf::split(format, base.type_count(), base.str_len());
+        let proto = split.func_proto(1, &[("first", 1), ("second", 1)]);
+        split.func("f_unction", proto);
+        let (dir, _) = dir(format, &[Entry::set8("s", vec![Member::func("f_unction", 3)])], &[]);
+        dir.write("base", base.build());
+        dir.write("split", split.build());
+        base.string("xx");
+        dir.write("base2", base.build());
+        let embed = ["btf", "embed", "--btf", "split", "--btf-base"];
+        let words = ["'m.ko'", "kernel would refuse", "names begin inside a string"];
+        dir.elfgraft(&[&embed[..], &["base2", "m.ko"]].concat()).fails(&words);
+        dir.elfgraft(&[&embed[..], &["base", "m.ko"]].concat()).quiet();
+        let check = dir.elfgraft(&["btf-ids", "check", "--btf-base", "base2", "m.ko"]);
+        assert!(check.code() == Some(1) && check.text().contains("[bad-btf]"), "{}", check.text());
+    }
+}
+
 // https://github.com/ARM-software/lisa/pull/1803, https://github.com/v4l2loopback/v4l2loopback/issues/596: BTF that does
 // not fit is removed by hand.
 #[test]

@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: MIT OR Apache-2.0
+# Times `elfgraft btf embed` against what the kernel's build runs for each module, both measured in turns in one run.
+#
+#   scripts/bench-btf.sh [VMLINUX MODULE.ko...]
+#
+# VMLINUX and its modules, as a distribution ships them (the first of them that has .BTF_ids is the single module); without
+# them testdata's, copied as often as needed. COUNT=n modules in the batch (default 1000), ROUNDS=n (default 3).
+# Needs hyperfine and GNU objcopy. RESOLVE_BTFIDS=path also times the kernel's tool.
+#
+# "As the build does": objcopy adds .BTF, objcopy writes .BTF_ids, and a third process patches the file. That third one
+# is dd here, which costs less than any tool that looks into the file.
+set -euo pipefail
+root=$(cd "$(dirname "$0")/.." && pwd)
+elfgraft=$(realpath -- "${CARGO_TARGET_DIR:-$root/target}/release/elfgraft")
+count=${COUNT:-1000} rounds=${ROUNDS:-3} resolve=${RESOLVE_BTFIDS:-}
+for tool in hyperfine objcopy readelf; do
+    command -v $tool >/dev/null || { echo "bench-btf.sh: $tool is not installed" >&2; exit 1; }
+done
+
+dir=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}")
+trap 'rm -rf "$dir"' EXIT
+missed=0
+if [ $# -ge 2 ]; then
+    vmlinux=$(realpath -- "$1") modules=("${@:2}")
+else
+    vmlinux=$root/testdata/vmlinux modules=("$root/testdata/demo-gnu.ko")
+fi
+
+# --- Inputs: modules without .BTF, their .BTF and resolved .BTF_ids beside them --------------------------------------
+
+mkdir "$dir/fresh" "$dir/btf"
+n=0
+while [ $n -lt "$count" ]; do
+    for module in "${modules[@]}"; do
+        [ $n -lt "$count" ] || break
+        cp -- "$module" "$dir/fresh/$n.ko"
+        n=$((n + 1))
+    done
+done
+chmod u+w "$dir"/fresh/*
+cd "$dir/fresh"
+for file in *.ko; do "$elfgraft" dump .BTF="../btf/$file.BTF" "$file"; done
+"$elfgraft" remove --drop-signature .BTF ./*.ko 2>/dev/null
+cp -r . ../done
+cd ../done
+"$elfgraft" btf embed --btf '../btf/{}.BTF' --btf-base "$vmlinux" *.ko 2>/dev/null
+one=
+for file in *.ko; do
+    readelf -SW "$file" | grep -F ' .BTF_ids ' >/dev/null || continue
+    "$elfgraft" dump .BTF_ids="../btf/$file.BTF_ids" "$file"
+    one=${one:-$file}
+done
+cd "$dir"
+"$elfgraft" dump .BTF=base "$vmlinux"
+
+# As the build does, for the module $1. dd writes the words once more, where they are.
+cat >single <<END
+#!/bin/sh
+f=\$1 b=$dir/btf/\$(basename "\$1")
+objcopy --add-section .BTF="\$b.BTF" "\$f"
+if [ -e "\$b.BTF_ids" ]; then objcopy --update-section .BTF_ids="\$b.BTF_ids" "\$f"; else objcopy "\$f"; fi
+dd if="\$f" of="\$f" bs=64 count=1 conv=notrunc status=none
+END
+# The same with the kernel's tool, which reads the base for every module.
+cat >kernel <<END
+#!/bin/sh
+objcopy --add-section .BTF=$dir/btf/\$(basename "\$1").BTF "\$1"
+$resolve -b $vmlinux "\$1"
+END
+chmod +x single kernel
+
+# --- Measuring ---------------------------------------------------------------------------------------------------
+
+# ratio RUNS PREPARE NAME COMMAND NAME COMMAND...: medians of all rounds, as ratios to the first.
+ratio() {
+    local runs=$1 prepare=$2 round
+    shift 2
+    local names=() commands=()
+    while [ $# -gt 0 ]; do names+=("$1") commands+=("$2"); shift 2; done
+    rm -f times.*
+    for ((round = 0; round < rounds; round++)); do
+        for row in "${!names[@]}"; do
+            hyperfine -N --style none --warmup 1 --runs "$runs" --prepare "sh -c '$prepare'" --export-json json \
+                "${commands[row]}" >/dev/null 2>&1
+            python3 -c 'import json; print(*json.load(open("json"))["results"][0]["times"], sep="\n")' >>"times.$row"
+        done
+    done
+    medians=()
+    for row in "${!names[@]}"; do
+        medians[row]=$(sort -g "times.$row" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')
+        awk -v name="${names[row]}" -v t="${medians[row]}" -v base="${medians[0]}" \
+            'BEGIN { printf "  %-58s %10.2f ms %8.2f x\n", name, t * 1000, t / base }'
+    done
+}
+
+# target TEXT ROW OTHER LIMIT: whether a row takes less than LIMIT times another.
+target() {
+    awk -v text="$1" -v t="${medians[$2]}" -v other="${medians[$3]}" -v limit="$4" 'BEGIN {
+        ok = t < other * limit
+        printf "  target: %s: %.3f, below %s: %s\n", text, t / other, limit, ok ? "held" : "MISSED"
+        exit !ok
+    }' || missed=1
+}
+
+echo "date:     $(date +%F), load $(cut -d' ' -f1-3 /proc/loadavg)"
+echo "machine:  $(nproc) x $(sed -n 's/^model name.*: //p' /proc/cpuinfo | head -n 1), $(uname -sr)"
+echo "files on: $(stat -f -c %T .)"
+echo "base:     .BTF of $(basename "$vmlinux"), $(stat -c %s base) bytes"
+echo "elfgraft: $("$elfgraft" --version)"
+echo "objcopy:  $(objcopy --version | sed -n 1p)"
+
+embed="$elfgraft btf embed --btf $dir/btf/$one.BTF"
+echo
+echo "One module of $(stat -c %s "fresh/$one") bytes with .BTF_ids, .BTF of $(stat -c %s "btf/$one.BTF") bytes"
+rows=('elfgraft btf embed' "$embed --btf-base $dir/base x/$one"
+    '... base read out of vmlinux' "$embed --btf-base $vmlinux x/$one"
+    'objcopy, objcopy, cp' "sh -c 'objcopy --add-section .BTF=btf/$one.BTF x/$one && objcopy --update-section .BTF_ids=btf/$one.BTF_ids x/$one && cp x/$one out'"
+    'as the build does: objcopy, objcopy, patch' "$dir/single x/$one")
+[ -z "$resolve" ] || rows+=('objcopy, resolve_btfids' "$dir/kernel x/$one")
+mkdir x
+ratio 30 "cp fresh/$one x" "${rows[@]}"
+target 'one module, to objcopy twice and a copy' 0 2 1
+
+mkdir many
+echo
+echo "$count modules, $(du -sk --apparent-size fresh | cut -f1) kB, $(find btf -name '*_ids' | wc -l) with .BTF_ids"
+rows=('elfgraft btf embed, one call' "sh -c 'cd many && exec $elfgraft btf embed --btf ../btf/{}.BTF --btf-base $vmlinux *.ko'"
+    '... one call each' "sh -c 'cd many && for f in *.ko; do $elfgraft btf embed --btf ../btf/{}.BTF --btf-base $vmlinux \$f; done'"
+    'as the build does, one after the other' "sh -c 'for f in many/*.ko; do $dir/single \$f; done'")
+[ -z "$resolve" ] || rows+=('objcopy, resolve_btfids, one after the other' "sh -c 'for f in many/*.ko; do $dir/kernel \$f; done'")
+ratio 1 'cp fresh/*.ko many' "${rows[@]}"
+target "$count modules, to single runs as the build does" 0 2 0.1
+exit $missed
