@@ -7,7 +7,7 @@ DIR    ?= /lib/modules /usr/lib
 
 export CARGO
 
-.PHONY: help build check test fmt doc demo corpus bench install clean
+.PHONY: help build check test fmt doc demo corpus golden bench install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -41,6 +41,9 @@ demo: build ## the main job on a module: [MODULE=file.ko] [BTF=contents]
 
 corpus: ## the laws over every ELF file below DIR="dir file ..."
 	$(CARGO) run --release --example corpus -- $(DIR)
+
+golden: build ## resolve_btfids against runs of the kernel's: DIR=(a folder with resolve_btfids/*/)
+	@scripts/golden.sh $(DIR)
 
 bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko] [VMLINUX=file]
 	@scripts/bench.sh "$(MODULE)" "$(VMLINUX)"

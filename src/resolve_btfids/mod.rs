@@ -148,7 +148,7 @@ fn resolve(options: &Options) -> Result<(), Stop> {
     // The IDs that are in the file now refer to the BTF that is in the file now.
     let own = Own::find(path, &image)?;
     let olds = own.readings(&[base.as_ref()]);
-    let job = Job { path, image: &image, section, source: &source };
+    let job = Job { path, image: &image, section, source: &source, split: btf.base().is_some() };
     let how = How { distill: options.distill_base && source.distilled().is_none(), ..How::default() };
     let Processed { btf: new_data, base: new_base_data } =
         process_for(&btf, section, &olds, how).map_err(|e| job.refuse(e))?;
@@ -185,6 +185,7 @@ struct Job<'j> {
     image: &'j Image<'j>,
     section: Option<&'j IdsSection<'j>>,
     source: &'j Source<'j>,
+    split: bool,
 }
 
 impl Job<'_> {
@@ -218,6 +219,11 @@ impl Job<'_> {
                 Some(section) => section.explain(self.path, self.image)(e).into(),
                 None => self.source.refuse(e),
             },
+            BtfError::BadString { .. } | BtfError::BadReference { .. } | BtfError::NotAPrototype { .. }
+                if self.split =>
+            {
+                self.source.refuse(format_args!("{e} (is it for another base?)"))
+            }
             _ => self.source.refuse(e),
         }
     }

@@ -75,18 +75,22 @@ fn move_symbols<'a>(
     let base_source = base_file.as_ref().map(|file| Source::find("base BTF", file)).transpose()?;
     let base = base_source.as_ref().map(|source| source.parse(None)).transpose()?;
     let own = Own::find(path, image)?;
-    let mut readings = own.readings(&[base.as_ref()]);
-    readings.extend(own.data.filter(|_| own.needs_base()).and_then(|data| detached(section, new, data)));
-
+    let readings = own.readings(&[base.as_ref()]);
+    let old = section.proof(&readings);
+    let how = |old| IdOptions { old, pinned: section.pinned(), ..IdOptions::default() };
+    // The words were made of those that are in the file now, most of the time: then it is known who went where.
+    let mut again = readings.iter().filter_map(|btf| section.ids().resolve(btf, &how(old)).ok());
+    if let Some(outcome) = again.find(|outcome| outcome.data == new) {
+        section.edit(outcome.data, &outcome.moves, edits);
+        return Ok(());
+    }
+    let alone = own.data.filter(|_| own.needs_base()).and_then(|data| detached(section, new, data));
     let ids = section.with(new);
-    let sort = |old| ids.sort(&IdOptions { old, pinned: section.pinned(), ..IdOptions::default() });
-    let proven = readings
-        .iter()
-        .map(|btf| sort(Some(btf)))
-        .find(|done| done.as_ref().is_ok_and(|outcome| outcome.unproven.is_empty()));
+    let mut sorted = readings.iter().chain(&alone).map(|btf| ids.sort(&how(Some(btf))));
+    let proven = sorted.find(|done| done.as_ref().is_ok_and(|outcome| outcome.unproven.is_empty()));
     let stay =
         |why: &str| say(format_args!("resolve_btfids: symbols of '{}' stay where they are: {why}", path.display()));
-    match proven.unwrap_or_else(|| sort(readings.first())) {
+    match proven.unwrap_or_else(|| ids.sort(&how(readings.first()))) {
         Ok(outcome) if outcome.data == new => {
             for set in &outcome.unproven {
                 stay(&format!("the BTF in it does not tell which is whose entry in set '{set}' (--btf_base may)"));

@@ -68,10 +68,13 @@ impl Trace {
             let set = sets.get(name).copied().unwrap_or_default().escape_ascii();
             say(format_args!("found kfunc {} in BTF_ID_FLAGS {set}", name.escape_ascii()));
         }
+        let mut seen = BTreeSet::new();
         for name in kfuncs {
             if flags.iter().any(|&(other, flags)| other == name && flags & 1 << 16 != 0) {
+                let there = btf.find_all(&[(Kind::Func, &[name, b"_impl"].concat()[..])]);
+                let again = !seen.insert(name);
                 let name = name.escape_ascii();
-                if !btf.find_all(&[(Kind::Func, format!("{name}_impl").as_bytes())]).concat().is_empty() {
+                if again || there.iter().any(|ids| !ids.is_empty()) {
                     say(format_args!("resolve_btfids: function {name}_impl already exists in BTF"));
                 }
                 say(format_args!("resolve_btfids: updated BTF for kfunc with implicit args {name}"));
