@@ -13,6 +13,7 @@ use elfgraft_elf::encode::read_addr;
 use elfgraft_elf::{Endianness, Image};
 use elfgraft_patch::{Builder, Input};
 
+use crate::archive::{is_archive, plan_archive};
 use crate::blob::{Blob, assignment, load, number, open, outputs};
 use crate::records::{ihex, srec};
 use crate::report::Error;
@@ -185,6 +186,16 @@ impl ObjcopyArgs {
         let (from, to) = (self.form.input()?, self.form.output()?);
         if matches!(from, Some(TargetFormat::Srec | TargetFormat::Ihex)) {
             return Err(Error::Usage("-I: records are written, not read".into()));
+        }
+        if from.is_none() && is_archive(file.bytes()) {
+            let whole_files =
+                to.is_some() || self.add_gnu_debuglink.is_some() || self.only_keep_debug || !dumps.is_empty();
+            if whole_files {
+                let text = "it is an archive, whose members can have their sections and symbols edited, and no more";
+                return Err(Error::file(&self.input, text));
+            }
+            let plan = plan_archive(&self.input, file.bytes(), &edits)?;
+            return finish(&file, self.output.as_deref().unwrap_or(&self.input), &plan, self.out);
         }
         if from == Some(TargetFormat::Binary) {
             file = Input::from_bytes(&self.input, self.object(&file, to)?);

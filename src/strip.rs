@@ -1,14 +1,17 @@
 //! `elfgraft strip`: GNU's spelling.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use elfgraft_edit::{Discard, Edits, Strip, SymbolEdits};
+use elfgraft_edit::{Discard, Edits, Strip, SymbolEdits, plan, plan_only_keep_debug};
+use elfgraft_elf::Image;
 
+use crate::archive::{is_archive, plan_archive};
+use crate::blob::open;
 use crate::jobs::for_each;
 use crate::objcopy::{VERSION, patterns};
 use crate::report::Error;
-use crate::run::{Output, edit};
+use crate::run::{Output, finish};
 use crate::symbols::SymbolArgs;
 
 /// Remove symbols and debugging information from ELF files, each whole or not at all.
@@ -32,6 +35,9 @@ pub struct StripArgs {
     /// Remove all symbols that no relocation needs, and debugging sections
     #[arg(long)]
     strip_unneeded: bool,
+    /// Keep what a debugger reads: allocated sections lose their contents, but for notes
+    #[arg(long, conflicts_with_all = ["strip_all", "strip_debug", "strip_unneeded", "remove_section", "keep_section"])]
+    only_keep_debug: bool,
     /// Remove the sections that match; with a leading `!`, keep them
     #[arg(short = 'R', long, value_name = "PATTERN")]
     remove_section: Vec<OsString>,
@@ -66,10 +72,20 @@ impl StripArgs {
             ..Edits::default()
         };
         match (self.files.as_slice(), &self.output) {
-            ([one], Some(target)) => edit(one, target, &edits, self.out),
+            ([one], Some(target)) => self.one(one, target, &edits),
             (_, Some(_)) => Err(Error::Usage(format!("-o goes with one file, not {}", self.files.len()))),
-            (files, None) => for_each(files, |file| edit(file, file, &edits, self.out)),
+            (files, None) => for_each(files, |file| self.one(file, file, &edits)),
         }
+    }
+
+    fn one(&self, input: &Path, target: &Path, edits: &Edits) -> Result<(), Error> {
+        let file = open(input)?;
+        if is_archive(file.bytes()) && !self.only_keep_debug {
+            return finish(&file, target, &plan_archive(input, file.bytes(), edits)?, self.out);
+        }
+        let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;
+        let plan = if self.only_keep_debug { plan_only_keep_debug(&image) } else { plan(&image, edits) };
+        finish(&file, target, &plan.map_err(Error::edit(input))?, self.out)
     }
 
     fn strip(&self, symbols: &SymbolEdits) -> Strip {

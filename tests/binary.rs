@@ -281,3 +281,193 @@ fn a_format_that_is_the_files_own_is_no_conversion() {
         dir.objcopy(&["-O", "elf32-bigarm", name, "no"]).fails(&[target, "elf32-bigarm", "not supported"]);
     }
 }
+
+#[test]
+fn records_are_gnus_byte_for_byte() {
+    if !installed("objcopy") {
+        return;
+    }
+    let far = |addresses: [u64; 2]| {
+        let [a, b] = addresses;
+        ElfSpec::new(Format::ARM, ET_EXEC)
+            .section(Section::progbits(".text", SHF_ALLOC, [1; 50]).addr(a).congruent(0x1000))
+            .section(Section::progbits(".data", SHF_ALLOC, [2; 33]).addr(b).congruent(0x1000))
+            .segment(Segment::load(PF_R, ".text", ".text"))
+            .segment(Segment::load(PF_R, ".data", ".data"))
+            .build()
+    };
+    let mut files: Vec<(String, Vec<u8>)> =
+        ["hello", "hello-lld", "libdemo.so"].iter().map(|name| ((*name).to_owned(), fixture(name))).collect();
+    // Addresses of 16, 24 and 32 bits; a record that would cross 64 KiB; a segment, then an upper half.
+    for addresses in
+        [[0x100, 0x4000], [0xfff0, 0x2_0000], [0x1_fff8, 0x12_0000], [0x8000_0000, 0xc000_0000], [0, 0xffff_0000]]
+    {
+        files.push((format!("{addresses:x?}"), far(addresses)));
+    }
+    for (name, file) in files {
+        let dir = Dir::new();
+        dir.write("x", file);
+        for target in ["srec", "ihex"] {
+            for args in [&[][..], &["-S", "-R", ".text"], &["-j", ".data"]] {
+                dir.objcopy(&[args, &["-O", target, "x", "out"]].concat()).quiet();
+                let ours = dir.read("out");
+                dir.cmd("objcopy", &[args, &["-O", target, "x", "out"]].concat()).run().ok();
+                same(&ours, &dir.read("out"), &format!("{target} {args:?} of {name}"));
+            }
+        }
+    }
+    // Records have 32 bits for addresses.
+    let dir = Dir::new();
+    let beyond = Section::progbits(".text", SHF_ALLOC, [1; 50]).addr(0x1_0000_0000).congruent(0x1000);
+    let spec = ElfSpec::new(Format::S390X, ET_EXEC).section(beyond).segment(Segment::load(PF_R, ".text", ".text"));
+    dir.write("x", spec.build());
+    for target in ["srec", "ihex"] {
+        dir.objcopy(&["-O", target, "x", "out"]).fails(&["0x100000000", "32 bits"]);
+        dir.objcopy(&["-I", target, "-O", "elf64-s390", "x", "out"]).fails(&["-I"]);
+    }
+    assert_eq!(dir.names(), ["x"]);
+}
+
+/// `name` as x32, by us.
+fn x32(name: &str) -> (Dir, ReadElf) {
+    let dir = Dir::with(&[name]);
+    dir.objcopy(&["-O", "elf32-x86-64", name, "x32.o"]).quiet();
+    let elf = dir.elf("x32.o");
+    (dir, elf)
+}
+
+// PEERS.md: the x32 vDSO's objects; GNU turns PLT32 relocations into PC32.
+#[test]
+fn an_x86_64_object_becomes_x32() {
+    for name in ["obj-x86_64.o", "obj-clang.o", "odd.o", "tagged.o"] {
+        let (dir, elf) = x32(name);
+        let old = dir.elf(name);
+        assert_eq!((elf.format.class, elf.format.machine), (Class::Elf32, EM_X86_64), "{name}");
+        assert_eq!(elf.sections.len(), old.sections.len());
+        for (index, (new, old_section)) in elf.sections.iter().zip(&old.sections).enumerate() {
+            assert_eq!(
+                (&new.name, new.sh_type, new.flags, new.link, new.info),
+                (&old_section.name, old_section.sh_type, old_section.flags, old_section.link, old_section.info)
+            );
+            let index = index as u32;
+            match new.sh_type {
+                SHT_SYMTAB => {
+                    let fields = |elf: &ReadElf| -> Vec<_> {
+                        elf.symbols_of(index)
+                            .into_iter()
+                            .map(|s| (s.name, s.value, s.size, s.info, s.other, s.shndx))
+                            .collect()
+                    };
+                    assert_eq!(fields(&elf), fields(&old), "{name}");
+                }
+                SHT_RELA => {
+                    let fields = |elf: &ReadElf| -> Vec<_> {
+                        let kind = |k: u32| if k == 4 { 2 } else { k };
+                        elf.relocs_of(index).into_iter().map(|r| (r.offset, r.symbol, kind(r.kind), r.addend)).collect()
+                    };
+                    assert_eq!(fields(&elf), fields(&old), "{name}");
+                    assert!(elf.relocs_of(index).iter().all(|r| r.kind != 4), "{name}: PLT32");
+                }
+                _ if new.name == b".note.gnu.property" => {}
+                _ => assert_eq!(new.data, old_section.data, "{name}: {}", new.label),
+            }
+        }
+        // Edits go along, and a second time there is nothing to convert.
+        dir.objcopy(&["-O", "elf32-x86-64", "-R", ".comment", name, "less.o"]).quiet();
+        assert!(dir.elf("less.o").index_of(".comment").is_none());
+        let once = dir.read("x32.o");
+        dir.objcopy(&["-O", "elf32-x86-64", "x32.o"]).quiet();
+        same(&dir.read("x32.o"), &once, "converted twice");
+        dir.objcopy(&["-O", "elf32-x86-64", name]).quiet();
+        same(&dir.read(name), &once, "in place");
+        if installed("ld") {
+            dir.cmd("ld", &["-m", "elf32_x86_64", "-r", "x32.o", "-o", "linked.o"]).run().quiet();
+        }
+    }
+    for (name, why) in [("hello", "ET_REL"), ("demo-signed.ko", "unsigned")] {
+        let dir = Dir::with(&[name]);
+        dir.objcopy(&["-O", "elf32-x86-64", name, "no"]).fails(&[&format!("'{name}'"), why]);
+    }
+    let dir = Dir::with(&["obj-x32.o"]);
+    dir.objcopy(&["-O", "elf64-x86-64", "obj-x32.o", "no"]).fails(&["not supported"]);
+}
+
+// https://github.com/ClangBuiltLinux/linux/issues/514: the compression header has another size; "Z_DATA_ERROR".
+#[test]
+fn b23_compressed_sections_are_converted_with_their_header() {
+    let (dir, elf) = x32("obj-compressed.o");
+    let old = dir.elf("obj-compressed.o");
+    let mut seen = 0;
+    for (new, old) in elf.sections.iter().zip(&old.sections).filter(|(new, _)| new.flags & SHF_COMPRESSED != 0) {
+        seen += 1;
+        assert_eq!(new.data[12..], old.data[24..], "{}: the stream", new.label);
+        let word = |bytes: &[u8], at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap());
+        let header = |b: &[u8], at: [usize; 3]| at.map(|at| word(b, at));
+        assert_eq!(header(&new.data, [0, 4, 8]), header(&old.data, [0, 8, 16]), "{}: type, size, alignment", new.label);
+    }
+    assert!(seen > 2);
+    if installed("readelf") {
+        let run = dir.cmd("readelf", &["--debug-dump=info", "-z", "x32.o"]).run().ok();
+        assert_eq!(run.stderr(), "");
+        assert!(run.text().contains("DW_TAG_compile_unit"));
+    }
+}
+
+// https://github.com/llvm/llvm-project/issues/57407: the file for the debugger has lost what it is for.
+#[test]
+fn a_file_for_the_debugger_has_all_but_loaded_contents() {
+    for name in
+        ["demo.ko", "hello", "libdemo.so", "vmlinux", "obj-mips.o", "obj-s390x.o", "obj-arm.o", "demo-signed.ko"]
+    {
+        let dir = Dir::with(&[name]);
+        dir.objcopy(&["--only-keep-debug", name, "debug"]).ok();
+        let (old, new) = (dir.elf(name), dir.elf("debug"));
+        assert_eq!(new.sections.len(), old.sections.len(), "{name}");
+        for (a, b) in old.sections.iter().zip(&new.sections).skip(1) {
+            let goes = a.flags & SHF_ALLOC != 0 && a.sh_type != SHT_NOTE;
+            assert_eq!(
+                (&b.name, b.flags, b.addr, b.size, b.link, b.info),
+                (&a.name, a.flags, a.addr, a.size, a.link, a.info)
+            );
+            if goes {
+                assert_eq!(b.sh_type, SHT_NOBITS, "{name}: {}", b.label);
+            } else {
+                assert_eq!((b.sh_type, &b.data), (a.sh_type, &a.data), "{name}: {}", b.label);
+                assert_eq!(b.offset % b.addralign.max(1), 0, "{name}: {}", b.label);
+            }
+        }
+        assert_eq!(new.segments.len(), old.segments.len());
+        for (a, b) in old.segments.iter().zip(&new.segments) {
+            assert_eq!(
+                (a.p_type, a.flags, a.vaddr, a.paddr, a.memsz, a.align),
+                (b.p_type, b.flags, b.vaddr, b.paddr, b.memsz, b.align)
+            );
+            if a.p_type == PT_LOAD {
+                assert_eq!((b.filesz, b.offset % b.align), (0, b.vaddr % b.align), "{name}");
+            } else if a.p_type == PT_NOTE {
+                let bytes =
+                    |elf: &ReadElf, offset: u64, size: u64| elf.bytes[offset as usize..][..size as usize].to_vec();
+                assert_eq!(bytes(&old, a.offset, a.filesz), bytes(&new, b.offset, b.filesz), "{name}: notes");
+            }
+        }
+        assert!(dir.read("debug").len() < dir.read(name).len(), "{name}");
+        let once = dir.read("debug");
+        dir.objcopy(&["--only-keep-debug", "debug"]).quiet();
+        same(&dir.read("debug"), &once, &format!("{name} twice"));
+    }
+    let dir = Dir::with(&["hello"]);
+    for other in ["-g", "--weaken", "-Obinary", "--remove-section=.text"] {
+        dir.objcopy(&["--only-keep-debug", other, "hello", "no"]).fails(&["--only-keep-debug"]);
+    }
+    // As a distributor splits a program.
+    dir.objcopy(&["--only-keep-debug", "hello", "hello.debug"]).quiet();
+    dir.objcopy(&["-g", "--add-gnu-debuglink=hello.debug", "hello"]).quiet();
+    let link = dir.elf("hello").section(".gnu_debuglink").data.clone();
+    assert_eq!(link[..12], *b"hello.debug\0");
+    if installed("objcopy") {
+        let gnus = Dir::with(&["hello"]);
+        gnus.write("hello.debug", dir.read("hello.debug"));
+        gnus.cmd("objcopy", &["-g", "--add-gnu-debuglink=hello.debug", "hello"]).run().ok();
+        assert_eq!(link, gnus.elf("hello").section(".gnu_debuglink").data, "name and CRC-32");
+    }
+}

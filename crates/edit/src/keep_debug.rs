@@ -32,7 +32,8 @@ pub fn plan_only_keep_debug<'a>(image: &Image<'a>) -> Result<Plan<'a>, EditError
     let mut headers = image.sections.clone();
     let mut order: Vec<SectionIndex> = image.indexed().map(|(index, _)| index).collect();
     order.sort_by_key(|index| headers.get(index.get()).map_or((0, *index), |h| (h.sh_offset, *index)));
-    let mut end = e_phoff.saturating_add(phdrs);
+    let first = e_phoff.saturating_add(phdrs);
+    let mut end = first;
     for index in order {
         let Some(header) = headers.get_mut(index.get()) else { continue };
         let goes = header.is_alloc() && !matches!(header.sh_type, SHT_NOTE | SHT_NOBITS | SHT_NULL);
@@ -46,13 +47,16 @@ pub fn plan_only_keep_debug<'a>(image: &Image<'a>) -> Result<Plan<'a>, EditError
                 new: SHT_NOBITS.into(),
             });
         }
-        let at = end.checked_next_multiple_of(header.align()).unwrap_or(end);
         let size = header.file_size();
-        let from = std::mem::replace(&mut header.sh_offset, at);
-        if size != 0 {
-            out.zero(end, at - end, "gap").copy(at, from, size, image.describe(index));
-            end = at.saturating_add(size);
+        if size == 0 {
+            // All in one place: an order among sections without bytes would not be the same the next time.
+            header.sh_offset = first;
+            continue;
         }
+        let at = end.checked_next_multiple_of(header.align()).unwrap_or(end);
+        let from = std::mem::replace(&mut header.sh_offset, at);
+        out.zero(end, at - end, "gap").copy(at, from, size, image.describe(index));
+        end = at.saturating_add(size);
     }
     let e_shoff = end.next_multiple_of(format.table_align());
     out.zero(end, e_shoff - end, "gap");

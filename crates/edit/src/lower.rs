@@ -44,7 +44,7 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
     }
     let layout = layout(image, &slots)?;
     let whole = image.file();
-    let patch = lower(image, &slots, &layout, &overlays)?.normalize(whole);
+    let patch = lower(image, &mut slots, &layout, &overlays)?.normalize(whole);
 
     let unchanged = patch.output_len() == image.len() && patch.written() == 0 && patch.pieces().len() <= 1;
     let patch = match image.trailer {
@@ -74,13 +74,18 @@ fn leaves_no_symbol(image: &Image, edits: &Edits, slots: &[Slot]) -> bool {
 
 fn lower<'a>(
     image: &Image<'a>,
-    slots: &[Slot<'a>],
+    slots: &mut [Slot<'a>],
     layout: &Layout,
     overlays: &[Overlay],
 ) -> Result<Patch<'a>, EditError> {
     let mut out = Builder::new(image.file().len() as u64);
     let table = header_table(image, slots, layout)?;
-    let label = |slot: usize| label(image, slots, slot);
+    // Taken, not cloned: rewritten tables of a module are as large as the rest of what is in memory.
+    let mut named = |slot: usize| {
+        let name = label(image, slots, slot);
+        let ops = take_contents(image, &mut slots[slot]);
+        ops.into_iter().map(|op| (op, name.clone())).collect::<Vec<_>>()
+    };
 
     let mut edits: Vec<(u64, Vec<(Op<'a>, String)>)> = Vec::new();
     for edit in &layout.fixed_edits {
@@ -89,10 +94,7 @@ fn lower<'a>(
                 (*start, vec![(Op::Zero { len: end - start }, "removed contents".into())])
             }
             FixedEdit::Headers => (image.e_shoff, vec![(Op::Write(table.clone().into()), HEADERS.into())]),
-            FixedEdit::Contents { slot } => (
-                layout.offsets[*slot],
-                contents(image, &slots[*slot]).into_iter().map(|op| (op, label(*slot))).collect(),
-            ),
+            FixedEdit::Contents { slot } => (layout.offsets[*slot], named(*slot)),
         });
     }
     edits.sort_by_key(|(at, _)| *at);
@@ -113,14 +115,14 @@ fn lower<'a>(
         let ops = match placed.what {
             What::Kept { from, len } => vec![(Op::Copy { from, len }, String::new())],
             What::Headers => vec![(Op::Write(table.clone().into()), HEADERS.into())],
-            What::Contents { slot } => contents(image, &slots[slot]).into_iter().map(|op| (op, label(slot))).collect(),
+            What::Contents { slot } => named(slot),
         };
         end = put(&mut out, placed.at, ops);
     }
     out.zero(end, layout.len - end, "gap");
 
     for overlay in overlays {
-        let what = format!("{}: symbol", label(overlay.slot));
+        let what = format!("{}: symbol", label(image, slots, overlay.slot));
         out.overlay(layout.offsets[overlay.slot] + overlay.offset, overlay.bytes.clone(), what);
     }
     file_header(image, slots, layout, &mut out)?;
@@ -159,6 +161,14 @@ pub(crate) fn contents<'a>(image: &Image<'a>, slot: &Slot<'a>) -> Vec<Op<'a>> {
         (Contents::New(parts), _) => parts.clone(),
         (Contents::Kept, Some(old)) => vec![Op::Copy { from: old.sh_offset, len: old.file_size() }],
         (Contents::Kept, None) => Vec::new(),
+    }
+}
+
+/// The pieces of a section's contents, for good: the slot has none afterwards.
+fn take_contents<'a>(image: &Image<'a>, slot: &mut Slot<'a>) -> Vec<Op<'a>> {
+    match &mut slot.contents {
+        Contents::New(parts) => std::mem::take(parts),
+        Contents::Kept => contents(image, slot),
     }
 }
 

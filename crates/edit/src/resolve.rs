@@ -100,8 +100,13 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
             let target = SectionIndex(slot.header.sh_info);
             let old = image.name(target).unwrap_or_default();
             let rename = edits.rename.iter().rev().find(|r| r.from == old && !old.is_empty());
-            let new = rename.map(|r| r.to.clone()).or_else(|| prefixed(image, edits, target));
-            to = new.and_then(|new| name.strip_suffix(old).map(|prefix| [prefix, &new].concat()));
+            // The dynamic linker's relocations are sections like any other when it comes to prefixes.
+            let own = slot.header.is_alloc() && rename.is_none();
+            let new = rename.map(|r| r.to.clone()).or_else(|| prefixed(image, edits, if own { index } else { target }));
+            to = match own {
+                true => new,
+                false => new.and_then(|new| name.strip_suffix(old).map(|prefix| [prefix, &new].concat())),
+            };
         } else {
             to = prefixed(image, edits, index);
         }

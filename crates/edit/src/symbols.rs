@@ -250,7 +250,6 @@ fn permute(
     let size = usize::try_from(image.format.symbol_size()).unwrap_or(24);
     let (old, old_x) =
         (new.bytes.as_deref().unwrap_or(table.bytes()), new.extended.as_deref().unwrap_or(table.extended()));
-    let record = |bytes: &[u8], n: usize, size: usize| bytes.get(n * size..(n + 1) * size).unwrap_or_default().to_vec();
     let (mut bytes, mut extended) = (Vec::with_capacity(old.len()), Vec::new());
     for entry in order {
         match entry {
@@ -268,6 +267,11 @@ fn permute(
         }
     }
     Ok((bytes, table.xindex.map(|_| extended)))
+}
+
+/// The entry of a table, by number.
+fn record(bytes: &[u8], n: usize, size: usize) -> &[u8] {
+    bytes.get(n * size..(n + 1) * size).unwrap_or_default()
 }
 
 /// Symbols to add that are not there yet: the same symbol twice would make a second run differ from the first.

@@ -1,0 +1,84 @@
+//! Archives: every member edited on its own, the index of symbols made anew.
+
+// clippy.toml allows it in tests, but not in what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod util;
+
+use elfgraft_testkit::read::ReadElf;
+use util::{Dir, installed, personality, same};
+
+const MEMBERS: [&str; 3] = ["obj-x86_64.o", "reloc-by-section.o", "reloc-by-symbol.o"];
+
+/// `lib.a` of three objects, one of them under a name longer than a header holds, and a text.
+fn library() -> Option<Dir> {
+    if !installed("ar") || !installed("nm") {
+        return None;
+    }
+    let dir = Dir::with(&MEMBERS);
+    dir.write("text", "odd");
+    dir.cmd("ar", &[&["rcD", "lib.a", "text"][..], &MEMBERS].concat()).run().quiet();
+    Some(dir)
+}
+
+/// A member, extracted by another tool.
+fn member(dir: &Dir, name: &str) -> Vec<u8> {
+    dir.cmd("ar", &["p", "lib.a", name]).run().ok().stdout().to_vec()
+}
+
+// https://github.com/opencontainers/runc/issues/2947: contents depended on the time.
+#[test]
+fn f9_members_are_edited_and_the_index_is_that_of_ar() {
+    let Some(dir) = library() else { return };
+    let old = dir.read("lib.a");
+    dir.objcopy(&["lib.a"]).quiet();
+    same(&dir.read("lib.a"), &old, "a copy");
+    for (tool, args) in [
+        ("strip", &["-g"][..]),
+        ("objcopy", &["--prefix-symbols=__pi_"]),
+        ("objcopy", &["-R", ".comment", "-N", "count"]),
+    ] {
+        dir.write("lib.a", &old);
+        let program = personality(&format!("elfgraft-{tool}"));
+        dir.cmd(&program, &[args, &["lib.a"]].concat()).run().quiet();
+        for name in MEMBERS {
+            let single = Dir::with(&[name]);
+            single.cmd(&program, &[args, &[name]].concat()).run().quiet();
+            same(&member(&dir, name), &single.read(name), &format!("{args:?}: {name}"));
+        }
+        assert_eq!(member(&dir, "text"), b"odd");
+        // ar, told to make the index, makes this file.
+        dir.write("ours", dir.read("lib.a"));
+        dir.cmd("ar", &["sD", "lib.a"]).run().quiet();
+        same(&dir.read("ours"), &dir.read("lib.a"), &format!("{args:?}: index"));
+        if tool == "strip" {
+            dir.cmd(&program, &[args, &["lib.a"]].concat()).run().quiet();
+            same(&dir.read("lib.a"), &dir.read("ours"), "stripped twice");
+        }
+    }
+    assert!(ReadElf::parse(&member(&dir, MEMBERS[0])).index_of(".comment").is_none());
+}
+
+#[test]
+fn damaged_and_foreign_archives_are_refused() {
+    let Some(dir) = library() else { return };
+    let old = dir.read("lib.a");
+    let refused = |bytes: &[u8], words: &[&str]| {
+        dir.write("bad.a", bytes);
+        dir.objcopy(&["-g", "bad.a"]).fails(&[&["'bad.a'"], words].concat());
+        same(&dir.read("bad.a"), bytes, "after a refusal");
+    };
+    refused(&old[..old.len() - 10], &["damaged archive", "size of a member"]);
+    refused(&old[..70], &["damaged archive"]);
+    refused(&[&old[..8], &[b'x'; 60]].concat(), &["no member header at offset 0x8"]);
+    refused(b"!<thin>\n", &["thin archive"]);
+    let mut huge = old.clone();
+    huge[8 + 48..8 + 58].copy_from_slice(b"9999999999");
+    refused(&huge, &["size of a member"]);
+    let bsd = [&b"!<arch>\n#1/4            0           0     0     644     4         `\n"[..], b"name"].concat();
+    refused(&bsd, &["BSD"]);
+    // A member that cannot be edited is named.
+    dir.objcopy(&["-N", "counts", "--add-section", ".text=text", "lib.a"]).fails(&["'lib.a(", "'.text'"]);
+    same(&dir.read("lib.a"), &old, "after a refusal");
+    dir.objcopy(&["-O", "binary", "lib.a", "out"]).fails(&["it is an archive"]);
+}
