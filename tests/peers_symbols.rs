@@ -1,0 +1,204 @@
+//! Symbol and section options against GNU's and LLVM's tools, compared by meaning. Every difference is either a failure
+//! or has its key and its reason in [`TOLERATED`]; a key that nothing uses any more fails too.
+
+// clippy.toml allows it in tests, but not in what they call.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
+
+mod meaning;
+mod util;
+
+use std::collections::BTreeSet;
+
+use meaning::meaning;
+use util::{Dir, installed};
+
+const GNU: &str = "objcopy";
+const LLVM: &str = "llvm-objcopy";
+
+/// Objects of every class and byte order, modules, executables and shared objects.
+const FIXTURES: [&str; 17] = [
+    "obj-x86_64.o",
+    "obj-x32.o",
+    "obj-i386.o",
+    "obj-aarch64.o",
+    "obj-arm.o",
+    "obj-mips.o",
+    "obj-mips64el.o",
+    "obj-powerpc.o",
+    "obj-riscv64.o",
+    "obj-s390x.o",
+    "obj-clang.o",
+    "obj-compressed.o",
+    "demo.ko",
+    "hello",
+    "libdemo.so",
+    "vmlinux",
+    "vmlinux-relocs",
+];
+
+/// What is asked of every one of them.
+const OPTIONS: [&[&str]; 25] = [
+    &[],
+    &["-g"],
+    &["-S"],
+    &["--strip-unneeded"],
+    &["-x"],
+    &["-X"],
+    &["-S", "-R", ".comment"],
+    &["-g", "-x"],
+    &["-R", ".comment"],
+    &["-R", ".note*", "-R", ".comment"],
+    &["-N", "counts"],
+    &["-w", "-N", "*zero*"],
+    &["--strip-unneeded", "-w", "-K", "*second*"],
+    &["-w", "-G", "*_s*"],
+    &["-w", "-L", "*_s*"],
+    &["--weaken"],
+    &["-w", "-W", "*_s*"],
+    &["-w", "--globalize-symbol", "counts*"],
+    &["--localize-hidden"],
+    &["--prefix-symbols=__pi_"],
+    &["--prefix-alloc-sections=.init"],
+    &["--redefine-sym", "shared=common"],
+    &["--rename-section", ".data=.data.efistub"],
+    &["--set-section-flags", ".comment=alloc,readonly"],
+    &["-g", "--keep-file-symbols"],
+];
+
+/// A difference that may be.
+struct Tolerated {
+    key: &'static str,
+    peer: &'static str,
+    /// Part of the fixture's name.
+    fixture: &'static str,
+    /// An option that must be among those given; empty for any.
+    option: &'static str,
+    /// Part of the difference in words.
+    difference: &'static str,
+    /// Why it is right as we do it.
+    #[allow(dead_code)] // for people
+    reason: &'static str,
+}
+
+const fn tolerated(
+    key: &'static str,
+    peer: &'static str,
+    fixture: &'static str,
+    option: &'static str,
+    difference: &'static str,
+    reason: &'static str,
+) -> Tolerated {
+    Tolerated { key, peer, fixture, option, difference, reason }
+}
+
+const STRIP: &str = "LLVM keeps section symbols that nothing uses, empty groups and their symbols, and its -S takes .comment and \
+                     empty sections: the kernel relies on GNU's ways (PEERS.md, KNOWN-BUGS D8 and F3)";
+const STALE: &str = "GNU leaves section indices in .dynsym, and symbol numbers in .llvm_addrsig, that mean something else \
+                     after it has removed sections and symbols (KNOWN-BUGS B24)";
+
+const TOLERATED: &[Tolerated] = &[
+    tolerated("llvm -g", LLVM, "", "-g", "", STRIP),
+    tolerated("llvm -S", LLVM, "", "-S", "", STRIP),
+    tolerated("llvm --strip-unneeded", LLVM, "", "--strip-unneeded", "", STRIP),
+    tolerated("llvm -x", LLVM, "", "-x", "", STRIP),
+    tolerated(
+        "llvm -X",
+        LLVM,
+        "",
+        "-X",
+        "named in a relocation",
+        "LLVM refuses where a relocation names such a symbol; we keep it, as GNU does",
+    ),
+    tolerated("gnu .dynsym", GNU, "libdemo.so", "-S", "lib_", STALE),
+    tolerated("gnu .dynsym bytes", GNU, "libdemo.so", "-S", "memory at", STALE),
+    tolerated("gnu .llvm_addrsig", GNU, "", "-S", ".llvm_addrsig", STALE),
+    tolerated(
+        "gnu .rela.dyn",
+        GNU,
+        "libdemo.so",
+        "--prefix-alloc-sections=.init",
+        "theirs is broken",
+        "GNU loses the link of the dynamic relocations it renames",
+    ),
+    tolerated(
+        "gnu nameless",
+        GNU,
+        "libdemo.so",
+        "--prefix-symbols=__pi_",
+        "symbol ",
+        "the nameless symbol at the end of the file symbols is not named",
+    ),
+    tolerated("llvm nameless", LLVM, "libdemo.so", "--prefix-symbols=__pi_", "symbol ", "likewise"),
+    tolerated("llvm --weaken", LLVM, "", "--weaken", "info ", "LLVM leaves undefined symbols; we do as GNU does"),
+];
+
+/// Both sides' differences that nothing explains; `used` collects the keys that explained others.
+fn compare(peer: &'static str, used: &mut BTreeSet<&'static str>) -> Vec<String> {
+    let mut failures = Vec::new();
+    for fixture in FIXTURES {
+        for options in OPTIONS {
+            let dir = Dir::with(&[fixture]);
+            let ours = dir.objcopy(&[options, &[fixture, "ours"]].concat());
+            let theirs = dir.cmd(peer, &[options, &[fixture, "theirs"]].concat()).run();
+            let mut explain = |difference: String| {
+                let rule = TOLERATED.iter().find(|t| {
+                    t.peer == peer
+                        && fixture.contains(t.fixture)
+                        && (t.option.is_empty() || options.contains(&t.option))
+                        && difference.contains(t.difference)
+                });
+                match rule {
+                    Some(rule) => _ = used.insert(rule.key),
+                    None => failures.push(format!("{peer} {} {fixture}: {difference}", options.join(" "))),
+                }
+            };
+            if ours.code() != theirs.code() {
+                explain(format!(
+                    "exit status {:?} and theirs {:?}: {}{}",
+                    ours.code(),
+                    theirs.code(),
+                    ours.stderr(),
+                    theirs.stderr()
+                ));
+                continue;
+            }
+            if ours.code() != Some(0) {
+                continue;
+            }
+            let a = meaning(&dir.read("ours"));
+            let file = dir.read("theirs");
+            // Some of what the peers write cannot be read.
+            let Ok(b) = std::panic::catch_unwind(|| meaning(&file)) else {
+                explain("theirs is broken".into());
+                continue;
+            };
+            a.difference(&b).for_each(|line| explain(format!("only ours: {line}")));
+            b.difference(&a).for_each(|line| explain(format!("only theirs: {line}")));
+        }
+    }
+    failures
+}
+
+/// No difference but the tolerated ones, and each of those still there.
+fn check(peer: &'static str) {
+    if !installed(peer) {
+        return;
+    }
+    let mut used = BTreeSet::new();
+    let failures = compare(peer, &mut used);
+    let shown: Vec<String> = failures.iter().map(|line| line.chars().take(300).collect()).collect();
+    assert!(failures.is_empty(), "{} differences:\n{}", failures.len(), shown.join("\n"));
+    let rules = TOLERATED.iter().filter(|t| t.peer == peer).map(|t| t.key);
+    let unused: Vec<_> = rules.filter(|key| !used.contains(key)).collect();
+    assert_eq!(unused, [""; 0], "tolerated differences that are none any more");
+}
+
+#[test]
+fn the_same_as_gnu_objcopy_but_for_what_is_listed() {
+    check(GNU);
+}
+
+#[test]
+fn the_same_as_llvm_objcopy_but_for_what_is_listed() {
+    check(LLVM);
+}
