@@ -6,7 +6,6 @@
 #
 # Debian: apt-get install linux-source-6.12 flex bison bc libelf-dev libssl-dev pahole cpio kmod rsync
 # JOBS (2), ELFGRAFT (target/release/elfgraft). Every call of objcopy and strip is logged in WORKDIR/calls-*.log.
-# The second build starts from the objects of the first: what objcopy or strip had made is removed, and made again.
 set -euo pipefail
 
 [ $# -ge 1 ] || { sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2; }
@@ -34,7 +33,7 @@ EOF
 
 build() { # NAME
     : > "$work/calls-$1.log"
-    run=(make -C "$tree" -j"$jobs" KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host
+    run=(make -C "$tree" -j"$jobs" KBUILD_BUILD_TIMESTAMP=2026-01-01 KBUILD_BUILD_USER=user KBUILD_BUILD_HOST=host KBUILD_BUILD_VERSION=1
         OBJCOPY="$work/tools-$1/objcopy" STRIP="$work/tools-$1/strip")
     "${run[@]}" > "$work/build-$1.log" 2>&1
     "${run[@]}" INSTALL_MOD_PATH="$work/out-$1/root" INSTALL_MOD_STRIP=1 DEPMOD=true modules_install > "$work/install-$1.log" 2>&1
@@ -88,11 +87,11 @@ ln -sf "$elfgraft" "$work/elfgraft-strip"
 tools elfgraft "$work/elfgraft-objcopy" "$work/elfgraft-strip"
 
 build gnu
-(cd "$tree" && find . \( -name '*.ko' -o -name 'vmlinux*' -o -name '.tmp_vmlinux*' -o -name '.btf.*' -o -name '*-x32.o' \
-    -o -name 'vdso*.so' -o -name 'realmode.bin' -o -name 'setup.bin' -o -name bzImage \) -type f \
-    ! -name '*.lds*' ! -name '*.S' ! -name '*.h' ! -name '*.c' ! -name '*.rst' ! -name '*.cmd' ! -name '*.scr' -path '*' -print0 |
-    git check-ignore -z --stdin --no-index 2> /dev/null | xargs -0 rm -f)
+make -s -C "$tree" clean
 build elfgraft
+calls() { cut -d'|' -f1,3 "$work/calls-$1.log" | sort; }
+[ -s "$work/calls-elfgraft.log" ] && [ "$(calls gnu | wc -l)" = "$(calls elfgraft | wc -l)" ] ||
+    { echo "the builds made different calls: compare $work/calls-*.log" >&2; exit 1; }
 
 cd "$root"
 KERNEL_GNU=$work/out-gnu KERNEL_ELFGRAFT=$work/out-elfgraft \
