@@ -221,6 +221,14 @@ pub enum Error {
         /// Whether there was BTF that could have proven it: it does not fit the IDs.
         had_btf: bool,
     },
+    /// Occurs when a set was sorted by a tool that left its symbols behind, and several entries without ID, with different
+    /// flags, cannot be told apart.
+    LostSymbols {
+        /// The set's name.
+        set: String,
+        /// Its offset in the section.
+        offset: u64,
+    },
     /// Occurs when entries would move under a relocation that points into their set by a section-relative addend.
     PinnedSet {
         /// The set's name.
@@ -319,6 +327,12 @@ impl fmt::Display for Error {
                      (--old-btf-base F), or say that no other tool sorts it (--trust-symbols)"
                 )
             }
+            Error::LostSymbols { set, offset } => write!(
+                f,
+                "section '.BTF_ids': set '{set}' at {offset:#x} was sorted by a tool that left its symbols behind, and \
+                 several of its IDs are 0: which symbol belongs to which of these entries cannot be proven; relink the \
+                 module"
+            ),
             Error::PinnedSet { set, offset, target } => write!(
                 f,
                 "section '.BTF_ids': set '{set}' at {offset:#x} must be reordered, but a relocation points to \

@@ -17,7 +17,8 @@
 //!    entries left over must be 0: theirs, or of no symbol. If every symbol is at such an entry already, all is right.
 //!    (So it is even where several entries are 0: the kernel's tool keeps the order of equal IDs, and had it moved
 //!    anything, the other symbols would not fit.) Otherwise symbols are put at the entries found for them. Those of one
-//!    name keep their order; several 0 entries with different flags for symbols of different names prove nothing.
+//!    name keep their order. Several 0 entries with different flags for symbols of different names cannot be told apart:
+//!    the BTF disproves where the symbols are, so that order and trust are not asked, and does not tell where they belong.
 //! 3. *Nothing to mix up*: a set without flags, or with the same flags everywhere, and a symbol for each entry.
 //! 4. *Order*: a linker puts symbols into the table in the order of the source, so in an untouched set their offsets
 //!    ascend with their indices. Where they do not, elfgraft has moved them, and only with their entries. An assembler
@@ -41,6 +42,8 @@ pub(super) enum Place {
     Realign(Vec<usize>),
     /// Nothing.
     Unproven,
+    /// They are at entries of others, and several could be theirs.
+    Disproven,
 }
 
 /// The BTF that the IDs in the file refer to.
@@ -90,10 +93,11 @@ impl<'a> Ids<'a> {
         if explained && ids == ids_of_members {
             return Place::Right;
         }
-        self.realign(set, old).map_or(Place::Unproven, Place::Realign)
+        self.realign(set, old).unwrap_or(Place::Unproven)
     }
 
-    fn realign(&self, set: &Set<'a>, old: &Old<'a>) -> Option<Vec<usize>> {
+    /// `None` where the BTF is not the one that the IDs refer to.
+    fn realign(&self, set: &Set<'a>, old: &Old<'a>) -> Option<Place> {
         let mut waiting: HashMap<_, VecDeque<usize>> = HashMap::new();
         for (i, member) in set.members.iter().enumerate() {
             waiting.entry(member.wanted()).or_default().push_back(i);
@@ -115,21 +119,25 @@ impl<'a> Ids<'a> {
         let one_name = left.len() == zeros.len()
             && left.iter().all(|member| Some(member.wanted()) == left.first().map(|m| m.wanted()));
         let same_flags = zeros.iter().all(|&(_, flags)| Some(flags) == zeros.front().map(|&(_, flags)| flags));
-        if left.iter().any(|member| !old.explains(0, member)) || !(left.is_empty() || one_name || same_flags) {
+        if left.len() > zeros.len() || left.iter().any(|member| !old.explains(0, member)) {
             return None;
         }
-        slots.into_iter().map(|slot| slot.or_else(|| zeros.pop_front().map(|(slot, _)| slot))).collect()
+        if !(left.is_empty() || one_name || same_flags) {
+            return Some(Place::Disproven);
+        }
+        let slots = slots.into_iter().map(|slot| slot.or_else(|| zeros.pop_front().map(|(slot, _)| slot)));
+        slots.collect::<Option<_>>().map(Place::Realign)
     }
 
-    /// Rules 3 and 4.
-    pub(super) fn needs_no_proof(&self, set: &Set) -> bool {
+    /// Rule 3.
+    pub(super) fn is_uniform(&self, set: &Set) -> bool {
         let flags = |slot| self.pair(set, slot).1;
-        let uniform = set.members.len() == set.count && (1..set.count).all(|slot| flags(slot) == flags(0));
-        uniform || was_moved(set)
+        set.members.len() == set.count && (1..set.count).all(|slot| flags(slot) == flags(0))
     }
 }
 
-fn was_moved(set: &Set) -> bool {
+/// Rule 4.
+pub(super) fn was_moved(set: &Set) -> bool {
     let by_index = set.members.is_sorted_by_key(Member::key);
     // Numbers without leading zeros: the longer one is the greater one.
     let by_number = set.members.is_sorted_by_key(|member| (member.unique.len(), member.unique));

@@ -2,7 +2,7 @@
 
 use super::lookup::Warning;
 use super::model::{Ids, Member, Set, SetKind};
-use super::place::{Old, Place};
+use super::place::{Old, Place, was_moved};
 use crate::{Btf, Error, Kind};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct Options<'a> {
     /// The BTF that the IDs now in the section refer to: the file's own, before it is replaced.
     pub old: Option<&'a Btf<'a>>,
-    /// Whether symbols may be taken to be at their entries where nothing proves it.
+    /// Whether symbols may be taken to be at their entries where nothing proves it, and nothing the contrary.
     pub trust_symbols: bool,
     /// Offsets in the section that relocations point to other than through a symbol of their own: section symbol plus
     /// addend, or a symbol and an addend that is not 0. Entries there cannot move.
@@ -134,18 +134,24 @@ impl<'a> Ids<'a> {
     /// Where the symbols of a set belong, or why that is not known.
     fn settled_place(&self, set: &Set<'a>, old: Option<&Old<'a>>, options: &Options) -> Result<Place, Error> {
         let place = self.place(set, old);
-        if place == Place::Unproven && !options.trust_symbols && !self.needs_no_proof(set) {
-            let had_btf = options.old.is_some();
-            return Err(Error::UnprovenSymbols { set: set.label(), offset: set.offset as u64, had_btf });
+        let (name, offset) = (set.label(), set.offset as u64);
+        match place {
+            _ if self.is_uniform(set) => Ok(place),
+            Place::Unproven if !options.trust_symbols && !was_moved(set) => {
+                Err(Error::UnprovenSymbols { set: name, offset, had_btf: options.old.is_some() })
+            }
+            Place::Disproven => Err(Error::LostSymbols { set: name, offset }),
+            known => Ok(known),
         }
-        Ok(place)
     }
 
     /// The entry of each member.
     fn slots(&self, set: &Set, place: &Place) -> Vec<usize> {
         match place {
             Place::Realign(slots) => slots.clone(),
-            Place::Right | Place::Unproven => set.members.iter().map(|member| set.slot(member)).collect(),
+            Place::Right | Place::Unproven | Place::Disproven => {
+                set.members.iter().map(|member| set.slot(member)).collect()
+            }
         }
     }
 

@@ -273,6 +273,23 @@ fn unresolved_entries_are_realigned_only_where_that_is_unambiguous() {
 }
 
 #[test]
+fn symbols_that_btf_disproves_are_not_trusted() {
+    let a = funcs(Endian::Little, 2, &["y", "x"]);
+    let a = Btf::parse(&a).unwrap();
+    let all = funcs(Endian::Little, 2, &["y", "q", "x", "p"]);
+    let all = Btf::parse(&all).unwrap();
+    let members = [("func__x", 1), ("func__p", 2), ("func__y", 3), ("func__q", 4)];
+    // Sorted by us, so that order tells; then by the kernel's tool, which finds neither p nor q.
+    let stale = File::new(Endian::Little, |b| b.set8("s", &members)).resolved(&all, None).unwrap().kernel_resolved(&a);
+    let lost = Error::LostSymbols { set: "s".into(), offset: 0 };
+    assert_eq!(stale.resolved(&all, Some(&a)).unwrap_err(), lost);
+    let trust = Options { old: Some(&a), trust_symbols: true, ..Options::default() };
+    assert_eq!(stale.ids().resolve(&all, &trust).unwrap_err(), lost);
+    assert_eq!(stale.ids().sort(&trust).unwrap().unproven, ["s"]);
+    assert!(lost.to_string().contains("relink"));
+}
+
+#[test]
 fn kfunc_flags_are_those_of_each_functions_own_entry() {
     let a = funcs(Endian::Big, 2, &["y", "z", "x"]);
     let a = Btf::parse(&a).unwrap();
