@@ -8,7 +8,7 @@ use elfgraft_testkit::format::{Class, Endian, Format};
 use elfgraft_testkit::read::ReadElf;
 use elfgraft_testkit::symbols::{Reloc, Symbol};
 
-use crate::make::module;
+use crate::make::{image, module};
 use crate::model::{Types, ids};
 use crate::util::{Dir, same};
 
@@ -169,6 +169,48 @@ fn addends_in_instructions_are_found() {
     // mov $16, %eax of i386: a plain word.
     refused(I386, code(I386, word(I386, 16), 1), &["points to 0x10"]);
     done(I386, code(I386, word(I386, 24), 1));
+}
+
+/// Linked with relocations kept, as relocatable kernels are: `.data` at 0x20000 has the address of the set + `offset`.
+fn linked(format: Format, offset: u64) -> ElfSpec {
+    let target = 0x1_0000 + offset;
+    let mut bytes = vec![0; 8];
+    bytes.extend(format.bytes(target, format.word()));
+    let addend = if format.rela() { i64::try_from(offset).unwrap() } else { 0 };
+    let kind = if format.machine == EM_ARM || format.machine == EM_MIPS { 2 } else { 1 };
+    image(format, &entries())
+        .section(Section::progbits(".data", SHF_ALLOC | SHF_WRITE, bytes).align(8).addr(0x2_0000))
+        .relocs(".data", vec![Reloc::new(0x2_0008, "s", kind, addend)])
+}
+
+#[test]
+fn linked_images_keep_what_is_added_or_the_sum() {
+    for format in Format::FOUR.into_iter().chain([I386]) {
+        for offset in [8, 16, 20] {
+            let place = format!("points to {offset:#x}");
+            refused(format, linked(format, offset), &[&place, ".data'", "r_offset 0x20008"]);
+        }
+        for offset in [0, 4, 24, 28] {
+            done(format, linked(format, offset));
+        }
+    }
+}
+
+#[test]
+fn dynamic_relocations_have_addresses() {
+    for format in [Format::X86_64, Format::AARCH64, Format::S390X] {
+        let spec = |address: i64| {
+            let relative = vec![Reloc::new(0x2_0008, 0u32, 8, address)];
+            let dynamic = Section::relocs_of_type(format, ".dyn", true, relative).flags(SHF_ALLOC);
+            let mut spec = image(format, &entries()).section(dynamic.link(0u32).info(0u32).addr(0x3_0000));
+            spec.e_type = ET_DYN;
+            spec
+        };
+        refused(format, spec(0x1_0010), &["points to 0x10", ".rela.dyn'"]);
+        for address in [0x1_0000, 0x1_0018, 0, 0x10, 0x9_0000] {
+            done(format, spec(address));
+        }
+    }
 }
 
 #[test]

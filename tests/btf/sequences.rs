@@ -5,7 +5,7 @@ use elfgraft_testkit::read::ReadElf;
 use elfgraft_testkit::rng::Rng;
 
 use crate::make::{Pair, base, entries, image, module, pair};
-use crate::model::{Ids, ids, only_ids_differ};
+use crate::model::{Ids, ids, only_ids_differ, upstream};
 use crate::util::{Dir, same};
 
 const SEEDS: u64 = 6;
@@ -109,6 +109,51 @@ fn any_sequence_of_btfs_little_endian() {
 #[test]
 fn any_sequence_of_btfs_big_endian() {
     any_sequence(Endian::Big);
+}
+
+/// The kernel's tool in between: its IDs tell where its symbols belong. Where they do not (several that it left 0), the
+/// file is refused and stays.
+#[test]
+fn the_kernels_tool_in_between() {
+    for endian in [Endian::Little, Endian::Big] {
+        let dir = Dir::new();
+        let made = made(&dir, endian);
+        let names: Vec<&str> = made.iter().map(|m| m.name.as_str()).collect();
+        let (mut right, mut refused) = (0, 0);
+        for (theirs, ours) in [(0, 1), (1, 1), (2, 0), (0, 2)] {
+            for (step, module) in made.iter().enumerate() {
+                // Fresh from the linker, or after elfgraft.
+                if step % 2 == 0 {
+                    dir.write(&module.name, &module.fresh);
+                }
+                let file = upstream(&dir.read(&module.name), &module.btf[theirs].types);
+                dir.write(&module.name, file);
+            }
+            for module in &made {
+                let set = format!(".BTF={}.{theirs}", module.name);
+                dir.elfgraft(&["set", &set, &module.name]).ok();
+            }
+            let before: Vec<_> = names.iter().map(|name| dir.read(name)).collect();
+            let (btf, base, old) = (format!("{{}}.{ours}"), format!("base{ours}"), format!("base{theirs}"));
+            let embed = ["btf", "embed", "--btf", &btf, "--btf-base", &base, "--old-btf-base", &old];
+            let run = dir.elfgraft(&[&embed[..], &names].concat());
+            for (module, before) in made.iter().zip(&before) {
+                let what = format!("{} {endian:?}, {theirs} then {ours}", module.name);
+                if run.stderr().contains(&format!("error: '{}'", module.name)) {
+                    same(&dir.read(&module.name), before, &what);
+                    dir.write(&module.name, &module.fresh);
+                    refused += 1;
+                    continue;
+                }
+                let read = ids(&dir.elf(&module.name));
+                read.assert_resolved(&module.btf[ours].types, &what);
+                kept(&ids(&ReadElf::parse(&module.fresh)), &read, &what);
+                right += 1;
+            }
+            assert_eq!(run.stderr().matches("cannot be proven").count(), run.stderr().matches(" error: ").count());
+        }
+        assert!(right > 50 && refused > 10, "{right} right, {refused} refused");
+    }
 }
 
 #[test]
