@@ -9,12 +9,12 @@ use clap::Subcommand;
 use elfgraft_btf::Btf;
 use elfgraft_btf::ids::{Options, Outcome};
 use elfgraft_edit::{Content, Edits, Pattern, plan};
-use elfgraft_elf::{Image, SectionHeader};
+use elfgraft_elf::Image;
 use elfgraft_patch::Input;
 
 use super::object::ObjectArgs;
 use super::section::IdsSection;
-use super::source::{BtfFile, Own, STANDALONE, same_order, valid};
+use super::source::{BtfFile, Own, STANDALONE, only, same_order, valid};
 use super::{INDEX_FROM, Known, realigned, warn};
 use crate::blob::open;
 use crate::jobs::for_each;
@@ -134,9 +134,9 @@ impl EmbedArgs {
 
         let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
         if let Some(btf) = &given.btf {
-            set(b".BTF", btf.bytes()?, &image, &mut edits);
+            set(path, b".BTF", btf.bytes()?, &image, &mut edits)?;
             match &given.distilled {
-                Some(base) => set(b".BTF.base", base.bytes()?, &image, &mut edits),
+                Some(base) => set(path, b".BTF.base", base.bytes()?, &image, &mut edits)?,
                 // A base that the new BTF does not continue would make the kernel misread it.
                 None => edits.remove.push(Pattern::new(b".BTF.base")),
             }
@@ -214,12 +214,24 @@ impl EmbedArgs {
 }
 
 /// Replaces or adds a section of BTF. One that another tool added without alignment (KNOWN-BUGS B6) gets it.
-fn set<'a>(name: &[u8], bytes: &'a [u8], image: &Image, edits: &mut Edits<'a>) {
+fn set<'a>(path: &Path, name: &[u8], bytes: &'a [u8], image: &Image, edits: &mut Edits<'a>) -> Result<(), Error> {
     edits.set.push(Content { section: name.to_vec(), bytes: Cow::Borrowed(bytes) });
-    let low = |header: &SectionHeader| !header.is_alloc() && header.sh_addralign < 4;
-    if image.named(name).iter().any(|&index| image.header(index).is_ok_and(low)) {
-        edits.align.push((Pattern::new(name), 4));
+    let Some(index) = only(path, image, name)? else { return Ok(()) };
+    let header = image.header(index).map_err(Error::edit(path))?;
+    if !header.is_alloc() {
+        if header.sh_addralign < 4 {
+            edits.align.push((Pattern::new(name), 4));
+        }
+    } else if header.sh_size != bytes.len() as u64 {
+        // Padding is no way out: the kernel refuses BTF with bytes behind it.
+        let (section, new, old) = (image.describe(index), bytes.len(), header.sh_size);
+        let text = "in an image only the linker gives it another size";
+        return Err(Error::file(
+            path,
+            format!("section {section}: new BTF is {new} bytes, section holds {old}; {text}"),
+        ));
     }
+    Ok(())
 }
 
 /// Where `{}` is in the name of a BTF file.

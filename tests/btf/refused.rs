@@ -104,6 +104,16 @@ fn missing_and_too_many() {
 }
 
 #[test]
+fn btf_of_an_image_keeps_its_size() {
+    let dir = Dir::with(&["vmlinux", "vmlinux2.btf", "vmlinux.btf"]);
+    for (name, data) in [("shorter", btf(Format::X86_64)), ("longer", fixture("vmlinux2.btf"))] {
+        dir.write(name, data);
+        refused(&dir, &["btf", "embed", "--btf", name, "vmlinux"], &["section '.BTF' [8]", "section holds", "linker"]);
+    }
+    dir.elfgraft(&["btf", "embed", "--btf", "vmlinux.btf", "vmlinux"]).ok();
+}
+
+#[test]
 fn ids_that_no_symbol_explains_any_more() {
     let format = Format::MIPS;
     let dir = Dir::new();
