@@ -45,8 +45,10 @@ corpus: ## the laws over every ELF file below DIR="dir file ..."
 golden: build ## resolve_btfids against runs of the kernel's: DIR=(a folder with resolve_btfids/*/)
 	@scripts/golden.sh $(DIR)
 
-bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko] [VMLINUX=file]
+bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko] [VMLINUX=file] [MODULES=dir]
 	@scripts/bench.sh "$(MODULE)" "$(VMLINUX)"
+	@scripts/bench-hashes.sh "$(MODULES)"
+	@scripts/bench-btf.sh
 
 install: build ## the command and its drop-in names below $(DESTDIR)$(PREFIX)/bin
 	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/elfgraft" "$(DESTDIR)$(PREFIX)/bin/elfgraft"
