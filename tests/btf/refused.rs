@@ -5,7 +5,8 @@ use elfgraft_testkit::btf_ids::{Entry, Member};
 use elfgraft_testkit::consts::*;
 use elfgraft_testkit::elf::{Contents, ElfSpec, Section};
 use elfgraft_testkit::format::Format;
-use elfgraft_testkit::symbols::Symbol;
+use elfgraft_testkit::rng::Rng;
+use elfgraft_testkit::symbols::{Reloc, Symbol};
 
 use crate::make::module;
 use crate::util::{Dir, fixture, same};
@@ -205,5 +206,49 @@ fn symbols_and_section_that_contradict_each_other() {
         }
         let check = dir.elfgraft(&["btf-ids", "check", "m.ko"]);
         assert!(check.code() == Some(1) && check.text().contains(key), "{key}: {}", check.text());
+    }
+}
+
+/// Files with one byte changed or the end cut off: done or refused, all of them, and never a crash.
+#[test]
+fn damaged_files() {
+    let mut rng = Rng::new(3);
+    for format in Format::FOUR {
+        let dir = Dir::new();
+        let data = Section::progbits(".data", SHF_ALLOC | SHF_WRITE, [0; 16]).align(8);
+        let spec = module(format, &entries())
+            .section(Section::progbits(".BTF", 0, btf(format)).align(4))
+            .section(data)
+            .relocs(".data", vec![Reloc::new(8, ".BTF_ids", 1, 0)]);
+        dir.write("good.ko", spec.build());
+        dir.elfgraft(&["btf", "embed", "good.ko"]).quiet();
+        let good = dir.read("good.ko");
+        let names: Vec<String> = (0..300).map(|n| format!("m{n}.ko")).collect();
+        let mut before = Vec::new();
+        for name in &names {
+            let mut bytes = good.clone();
+            if rng.one_in(4) {
+                bytes.truncate(rng.index(good.len()));
+            } else {
+                let at = rng.index(good.len());
+                bytes[at] = rng.pick(&[0, 1, 4, 0x7f, 0x80, 0xff]);
+            }
+            dir.write(name, &bytes);
+            before.push(bytes);
+        }
+        let all: Vec<&str> = names.iter().map(String::as_str).collect();
+        for command in [&["btf-ids", "check"][..], &["btf-ids", "show", "--json"], &["btf", "embed"]] {
+            let run = dir.elfgraft(&[command, &all].concat());
+            run.check(run.code() == Some(1), "some are refused");
+            let errors = run.stderr();
+            assert!(errors.lines().all(|line| line.starts_with("elfgraft: ")), "{errors}");
+            for (name, before) in names.iter().zip(&before) {
+                if errors.contains(&format!("error: '{name}'")) {
+                    same(&dir.read(name), before, name);
+                }
+            }
+            // Those who could be done are more than a few.
+            assert!(errors.matches("error: ").count() < 200, "{errors}");
+        }
     }
 }
