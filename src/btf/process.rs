@@ -23,7 +23,9 @@ pub fn process_for(btf: &Btf, section: Option<&IdsSection>, olds: &[Btf], how: H
     let Some(section) = section else { return process(btf, &[], how.distill) };
     match kfunc_flags(section, section.proof(olds), how) {
         Ok(flags) => process(btf, &flags, how.distill),
-        Err(e @ BtfError::UnprovenSymbols { .. }) => sorted(btf, section, how).ok_or(e),
+        Err(e @ (BtfError::UnprovenSymbols { .. } | BtfError::LostSymbols { .. })) => {
+            sorted(btf, section, how).ok_or(e)
+        }
         Err(e) => Err(e),
     }
 }

@@ -25,7 +25,7 @@ use elfgraft_patch::{Input, IoError, WriteOptions, write_file};
 
 use crate::btf::process::{How, kfunc_flags, process_for, read};
 use crate::btf::section::IdsSection;
-use crate::btf::source::{Own, only, same_order};
+use crate::btf::source::{Own, only, same_order, valid};
 use crate::report::{self, Error};
 use load::Source;
 use options::{Options, parse};
@@ -143,12 +143,13 @@ fn resolve(options: &Options) -> Result<(), Stop> {
     let btf_file = options.btf.as_deref().map(|path| Source::open("BTF", path)).transpose()?;
     let source = Source::find("BTF", btf_file.as_ref().unwrap_or(&file))?;
     let btf = source.parse(base.as_ref())?;
+    valid(&btf).map_err(|e| source.refuse(e))?;
     same_order(path, &image, &btf)?;
 
     // The IDs that are in the file now refer to the BTF that is in the file now.
     let own = Own::find(path, &image)?;
     let olds = own.readings(&[base.as_ref()]);
-    let job = Job { path, image: &image, section, source: &source, split: btf.base().is_some() };
+    let job = Job { path, image: &image, section, source: &source };
     let how = How { distill: options.distill_base && source.distilled().is_none(), ..How::default() };
     let Processed { btf: new_data, base: new_base_data } =
         process_for(&btf, section, &olds, how).map_err(|e| job.refuse(e))?;
@@ -159,7 +160,9 @@ fn resolve(options: &Options) -> Result<(), Stop> {
     let mut ids = collected.as_ref().map(|found| found.data.to_vec());
     if let Some(section) = section {
         let old = section.proof(olds.iter().chain([&new]));
-        trace.kfuncs(section, &btf, &kfunc_flags(section, old, how).unwrap_or_default());
+        if trace.0 >= 1 {
+            Trace::kfuncs(section, &btf, &kfunc_flags(section, old, how).unwrap_or_default());
+        }
         let id_options = IdOptions { old, pinned: section.pinned(), ..IdOptions::default() };
         let outcome = section.ids().resolve(&new, &id_options).map_err(|e| job.refuse(e))?;
         warnings = outcome.warnings.len();
@@ -185,7 +188,6 @@ struct Job<'j> {
     image: &'j Image<'j>,
     section: Option<&'j IdsSection<'j>>,
     source: &'j Source<'j>,
-    split: bool,
 }
 
 impl Job<'_> {
@@ -205,7 +207,7 @@ impl Job<'_> {
                     _ => format!("FAILED: '{}': {e}", self.path.display()),
                 })
             }
-            BtfError::UnprovenSymbols { set, offset, .. } => failed(format!(
+            BtfError::UnprovenSymbols { set, offset, .. } | BtfError::LostSymbols { set, offset } => failed(format!(
                 "FAILED: '{}': set '{set}' at {offset:#x} of '.BTF_ids' was sorted before, and no BTF that its IDs may \
                  refer to tells which symbol belongs to which entry; link it again, or see elfgraft btf-ids resolve \
                  --help",
@@ -219,11 +221,6 @@ impl Job<'_> {
                 Some(section) => section.explain(self.path, self.image)(e).into(),
                 None => self.source.refuse(e),
             },
-            BtfError::BadString { .. } | BtfError::BadReference { .. } | BtfError::NotAPrototype { .. }
-                if self.split =>
-            {
-                self.source.refuse(format_args!("{e} (is it for another base?)"))
-            }
             _ => self.source.refuse(e),
         }
     }

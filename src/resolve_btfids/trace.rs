@@ -50,11 +50,8 @@ impl Trace {
         }
     }
 
-    /// The kfuncs whose flags were looked at, and those whose prototypes change.
-    pub fn kfuncs(self, section: &IdsSection, btf: &Btf, flags: &[(&[u8], u32)]) {
-        if self.0 == 0 {
-            return;
-        }
+    /// For `-v`: the kfuncs whose flags were looked at, and those whose prototypes change.
+    pub fn kfuncs(section: &IdsSection, btf: &Btf, flags: &[(&[u8], u32)]) {
         let ids = section.ids();
         let mut sets: HashMap<&[u8], &[u8]> = HashMap::new();
         for row in ids.rows(None) {

@@ -180,8 +180,15 @@ fn e10_btf_that_leads_nowhere_is_not_written() {
     // Made for a base that had more types and strings.
     let mut other = Btf::split(format, 20, 300);
     other.simple(8, "alias", 1);
-    let words = ["load BTF from btf: BTF type 2 (TYPEDEF)", "string offset 0x12c", "(is it for another base?)"];
+    let words = ["load BTF from btf: BTF type 2 (TYPEDEF)", "string offset 0x12c", "the strings end at"];
     refused(&resolve(&elf, &other.build(), Some(&base), &[]), &words);
+    // For one that had less: names begin in the middle of others.
+    let mut other = Btf::split(format, 0, 2);
+    for name in ["alias", "another", "and_one"] {
+        other.simple(7, name, 0);
+    }
+    let words = ["load BTF from btf: ", "names begin inside a string", "made for another base"];
+    refused(&resolve(&elf, &other.build(), Some(&Btf::new(format).build()), &[]), &words);
     // In a circle: no kernel would have it, and nothing may turn in it for ever.
     let mut circle = Btf::new(format);
     circle.simple(10, "", 2);

@@ -131,9 +131,9 @@ impl<'a> Btf<'a> {
             let rest = self.types.get(offset as usize..).unwrap_or_default();
             let id = self.end_id;
             let truncated = |size| Error::RecordTruncated { id, offset, size, available: rest.len() };
+            let info = self.header.endian.u32_at(rest, 4).filter(|_| rest.len() >= record::HEAD);
             // Not `ok_or`: an error made and dropped for every type of a kernel is a third of the time.
-            let ty = Type::read(self.header.endian, id, rest).ok_or_else(|| truncated(record::HEAD as u64))?;
-            let size = self.record_size(&ty)?;
+            let size = self.record_size(id, info.ok_or_else(|| truncated(record::HEAD as u64))?)?;
             // A record inside the types is shorter than they are, so both fit 32 bits.
             let next = u32::try_from(size).ok().and_then(|size| offset.checked_add(size));
             let next = next.filter(|&next| next <= self.header.type_len).ok_or_else(|| truncated(size))?;
@@ -144,22 +144,22 @@ impl<'a> Btf<'a> {
         Ok(())
     }
 
-    fn record_size(&self, ty: &Type) -> Result<u64, Error> {
-        let Kind::Other(kind) = ty.kind else {
-            return record::record_size(ty.kind, ty.vlen)
-                .ok_or_else(|| Error::UnknownKind { id: ty.id, kind: ty.kind.number() });
-        };
+    fn record_size(&self, id: u32, info: u32) -> Result<u64, Error> {
+        let (kind, vlen) = (record::kind_number(info), record::vlen(info));
+        if let Some(size) = record::record_size(Kind::from_number(kind), vlen) {
+            return Ok(size);
+        }
         // Split BTF shares the layout section of its base.
         let layout =
             if self.layout.is_empty() { self.base.map_or(self.layout, |base| base.layout) } else { self.layout };
         let entry = layout.get(usize::from(kind) * 4..).and_then(<[u8]>::first_chunk);
         let (true, Some(&[info_sz, elem_sz, _, _])) = (kind != 0, entry) else {
-            return Err(Error::UnknownKind { id: ty.id, kind });
+            return Err(Error::UnknownKind { id, kind });
         };
         if info_sz % 4 != 0 || elem_sz % 4 != 0 {
             return Err(Error::BadLayoutEntry { kind, info_sz, elem_sz });
         }
-        Ok(record::HEAD as u64 + u64::from(info_sz) + u64::from(elem_sz) * u64::from(ty.vlen))
+        Ok(record::HEAD as u64 + u64::from(info_sz) + u64::from(elem_sz) * u64::from(vlen))
     }
 
     /// Byte order of the data. Whether it is that of the file it came from is for the caller to check.
@@ -211,6 +211,15 @@ impl<'a> Btf<'a> {
         let start = *self.offsets.get(own as usize)? as usize;
         let end = self.offsets.get(own as usize + 1).map_or(self.types.len(), |&end| end as usize);
         Type::read(self.header.endian, id, self.types.get(start..end)?)
+    }
+
+    /// ID, number of the kind, and name of each type of this part: what a search needs of most, and no more.
+    pub(crate) fn heads(&self) -> impl Iterator<Item = (u32, u8, u32)> + '_ {
+        let endian = self.header.endian;
+        self.own_ids().zip(&self.offsets).filter_map(move |(id, &offset)| {
+            let record = self.types.get(offset as usize..)?;
+            Some((id, record::kind_number(endian.u32_at(record, 4)?), endian.u32_at(record, 0)?))
+        })
     }
 
     /// Where the record of a type of this part begins in the types.

@@ -50,29 +50,25 @@ impl Btf<'_> {
 
     fn scan(&self, wanted: &[(Kind, &[u8])], found: &mut [Vec<u32>]) {
         let mut by_hash: HashMap<u32, Vec<usize>> = HashMap::new();
-        // Nearly all of a kernel's types are passed over by these two, before any hash table is asked.
+        // Nearly all of a kernel's types are passed over by these two, before a name is read to its end.
         let mut kinds = [false; 256];
-        let mut low = vec![false; 1 << 16];
+        let mut heads = vec![false; 1 << 16];
         for (i, &(kind, name)) in wanted.iter().enumerate() {
-            let hash = hash(name);
-            by_hash.entry(hash).or_default().push(i);
+            by_hash.entry(hash(name)).or_default().push(i);
             kinds[usize::from(kind.number())] = true;
-            low[low_half(hash)] = true;
+            heads[head(name)] = true;
         }
-        for ty in self.own_ids().filter_map(|id| self.get(id)) {
-            if !kinds[usize::from(ty.kind.number())] {
+        for (id, kind, name_off) in self.heads() {
+            if !kinds[usize::from(kind)] {
                 continue;
             }
-            let Some(hash) = self.strings_from(ty.name_off).and_then(hash_to_nul).filter(|&hash| low[low_half(hash)])
-            else {
-                continue;
-            };
+            let Some(name) = self.strings_from(name_off).filter(|name| heads[head(name)]) else { continue };
+            let Some(hash) = hash_to_nul(name) else { continue };
             for &i in by_hash.get(&hash).into_iter().flatten() {
                 if let (Some(&(kind, name)), Some(found)) = (wanted.get(i), found.get_mut(i))
-                    && ty.kind == kind
-                    && self.name(&ty) == Some(name)
+                    && self.is_named(id, kind, name)
                 {
-                    found.push(ty.id);
+                    found.push(id);
                 }
             }
         }
@@ -101,8 +97,20 @@ fn hash_to_nul(bytes: &[u8]) -> Option<u32> {
     None
 }
 
-fn low_half(hash: u32) -> usize {
-    hash as usize & 0xffff
+/// A hash of the first eight bytes of the string that `bytes` begin with: 16 bits.
+fn head(bytes: &[u8]) -> usize {
+    let mut chunk = [0; 8];
+    match bytes.first_chunk() {
+        Some(first) => chunk = *first,
+        None => chunk.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from),
+    }
+    let word = u64::from_le_bytes(chunk);
+    // The lowest bit that is set here is the highest of the first byte that is 0 (Mycroft).
+    let zeros = word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080;
+    let before = (zeros & zeros.wrapping_neg()) >> 7;
+    let word = if zeros == 0 { word } else { word & before.wrapping_sub(1) };
+    let [.., low, high] = word.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes();
+    usize::from(u16::from_le_bytes([low, high]))
 }
 
 #[cfg(test)]
@@ -140,6 +148,18 @@ mod tests {
             assert_eq!(btf.find_all(&wanted), [same.clone(), vec![f], vec![], vec![f + 1], same]);
             assert_eq!(base.find_all(&wanted[..2]), [vec![a], vec![f]]);
         }
+    }
+
+    #[test]
+    fn heads_do_not_depend_on_what_follows_the_string() {
+        for name in ["", "a", "ab", "abcdefg", "abcdefgh", "abcdefghi", "\u{ff}\u{80}", "\u{1}\u{1}"] {
+            let own = head(name.as_bytes());
+            for behind in ["\0", "\0x", "\0\u{1}\u{1}\u{1}\u{1}\u{1}", "\0\0\0\0\0\0\0\0\0", "\0\u{ff}zzzzzzz"] {
+                assert_eq!(head(format!("{name}{behind}").as_bytes()), own, "{name:?} {behind:?}");
+            }
+        }
+        assert_ne!(head(b"abcdefgh"), head(b"abcdefgi"));
+        assert_ne!(head(b"\0a"), head(b"a\0"));
     }
 
     #[test]

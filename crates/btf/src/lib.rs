@@ -15,6 +15,8 @@ mod error;
 mod find;
 mod header;
 pub mod ids;
+#[cfg(any(test, feature = "testkit"))]
+pub mod laws;
 mod record;
 mod rewrite;
 #[cfg(any(test, feature = "testkit"))]

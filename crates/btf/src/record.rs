@@ -19,13 +19,13 @@ macro_rules! kinds {
         impl Kind {
             /// The kind of this number.
             #[must_use]
-            pub fn from_number(number: u8) -> Kind {
+            pub const fn from_number(number: u8) -> Kind {
                 match number { $($number => Kind::$name,)* other => Kind::Other(other) }
             }
 
             /// The number of this kind.
             #[must_use]
-            pub fn number(self) -> u8 {
+            pub const fn number(self) -> u8 {
                 match self { $(Kind::$name => $number,)* Kind::Other(number) => number }
             }
         }
@@ -46,7 +46,7 @@ kinds! {
 }
 
 /// What follows `struct btf_type` in a record, and which of its words refer to something.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Shape {
     /// Bytes that follow once.
     once: u8,
@@ -63,11 +63,14 @@ struct Shape {
 }
 
 impl Shape {
-    fn of(kind: Kind) -> Option<Shape> {
-        let none = Shape::default();
-        Some(match kind {
+    const NONE: Shape =
+        Shape { once: 0, each: 0, head_type: false, once_types: [None; 2], each_name: false, each_type: None };
+
+    const fn made(kind: Kind) -> Shape {
+        let none = Shape::NONE;
+        match kind {
             Kind::Int => Shape { once: 4, ..none },
-            Kind::Fwd | Kind::Float => none,
+            Kind::Fwd | Kind::Float | Kind::Other(_) => none,
             Kind::Ptr | Kind::Typedef | Kind::Volatile | Kind::Const | Kind::Restrict | Kind::Func | Kind::TypeTag => {
                 Shape { head_type: true, ..none }
             }
@@ -78,8 +81,24 @@ impl Shape {
             Kind::FuncProto => Shape { each: 8, head_type: true, each_name: true, each_type: Some(4), ..none },
             Kind::Var | Kind::DeclTag => Shape { once: 4, head_type: true, ..none },
             Kind::Datasec => Shape { each: 12, each_type: Some(0), ..none },
-            Kind::Other(_) => return None,
-        })
+        }
+    }
+
+    /// The shape of a known kind. A table: a kernel has a hundred thousand types, whose kinds no branch predicts.
+    fn of(kind: Kind) -> Option<&'static Shape> {
+        static SHAPES: [Shape; 20] = {
+            let mut shapes = [Shape::NONE; 20];
+            let mut number = 0;
+            while number < 20 {
+                shapes[number as usize] = Shape::made(Kind::from_number(number));
+                number += 1;
+            }
+            shapes
+        };
+        match kind {
+            Kind::Other(_) => None,
+            kind => SHAPES.get(usize::from(kind.number())),
+        }
     }
 }
 
@@ -87,6 +106,17 @@ impl Shape {
 pub(crate) fn record_size(kind: Kind, vlen: u32) -> Option<u64> {
     let shape = Shape::of(kind)?;
     Some(HEAD as u64 + u64::from(shape.once) + u64::from(shape.each) * u64::from(vlen))
+}
+
+/// The kind in `info`. Before 7.x it had 5 bits and vlen 16, the others were 0: then both readings are the same.
+pub(crate) fn kind_number(info: u32) -> u8 {
+    let [kind, ..] = info.to_be_bytes();
+    kind & 0x7f
+}
+
+/// The vlen in `info`.
+pub(crate) fn vlen(info: u32) -> u32 {
+    info & 0x00ff_ffff
 }
 
 /// What a word of a record refers to.
@@ -122,12 +152,10 @@ impl<'a> Type<'a> {
     /// Reads the head of the record at the start of `data`; `record` is the rest of `data` until its size is known.
     pub(crate) fn read(endian: Endian, id: u32, data: &'a [u8]) -> Option<Type<'a>> {
         let info = endian.u32_at(data, 4)?;
-        // Before 7.x kind had 5 bits and vlen 16, the others 0: then both readings are the same.
-        let kind = Kind::from_number(u8::try_from(info >> 24 & 0x7f).ok()?);
         Some(Type {
             id,
-            kind,
-            vlen: info & 0x00ff_ffff,
+            kind: Kind::from_number(kind_number(info)),
+            vlen: vlen(info),
             kind_flag: info >> 31 != 0,
             name_off: endian.u32_at(data, 0)?,
             size_or_type: endian.u32_at(data, 8)?,
@@ -139,7 +167,7 @@ impl<'a> Type<'a> {
     /// The words that refer to a string or a type, in the order of the record: what each refers to, its byte offset in
     /// [`Type::record`], and its value. Of a kind that is not known only the name.
     pub fn fields(&self) -> impl Iterator<Item = (Field, usize, u32)> + use<'a> {
-        let shape = Shape::of(self.kind).unwrap_or_default();
+        let shape = *Shape::of(self.kind).unwrap_or(&Shape::NONE);
         let head = [Some((Field::Name, 0)), shape.head_type.then_some((Field::Type, 8))];
         let once = shape.once_types.map(|at| at.map(|at| (Field::Type, HEAD + usize::from(at))));
         let elements = if shape.each == 0 { 0 } else { self.vlen as usize };

@@ -45,7 +45,7 @@ impl BtfBuilder {
         self.first_string + u32::try_from(at).unwrap_or(u32::MAX)
     }
 
-    fn record(&mut self, name: &str, kind: Kind, vlen: u32, size_or_type: u32, words: &[u32]) -> u32 {
+    pub(crate) fn record(&mut self, name: &str, kind: Kind, vlen: u32, size_or_type: u32, words: &[u32]) -> u32 {
         let name = self.string(name);
         for word in [name, u32::from(kind.number()) << 24 | vlen, size_or_type].iter().chain(words) {
             self.types.extend(self.endian.u32_bytes(*word));

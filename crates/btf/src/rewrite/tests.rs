@@ -1,6 +1,8 @@
 //! What must hold for any BTF that is processed.
 
+use super::writer::Writer;
 use super::{Processed, process};
+use crate::laws::{rewriting_changes_nothing_else, rewriting_input};
 use crate::testkit::BtfBuilder;
 use crate::{Btf, Endian, Error, Field, Kind, Limit};
 use proptest::prelude::*;
@@ -126,6 +128,43 @@ proptest! {
     }
 
     #[test]
+    fn every_kind_of_type_is_rewritten_without_a_change(
+        choices: u8,
+        base in prop::collection::vec(any::<u8>(), 0..300),
+        split in prop::collection::vec(any::<u8>(), 0..300),
+        poke in prop::option::of((any::<prop::sample::Index>(), any::<u8>())),
+    ) {
+        let mut input = rewriting_input(choices, &base, &split);
+        if let Some((at, byte)) = poke {
+            let at = at.index(input.len());
+            input[at] ^= byte;
+        }
+        rewriting_changes_nothing_else(&input);
+    }
+
+    #[test]
+    fn what_is_written_is_what_was_read(
+        split in prop::collection::vec(any::<u8>(), 0..300),
+        layout in prop::option::of((20u8..25, 0u8..3)),
+    ) {
+        let input = rewriting_input(0, &[], &split);
+        let mut data = input[3..].to_vec();
+        if let Some((kind, words)) = layout {
+            let endian = if data[0] == 0x9f { Endian::Little } else { Endian::Big };
+            let mut b = BtfBuilder::new(endian);
+            b.typedef("t", 0);
+            b.layout(kind, 4 * words, 4);
+            data = b.build();
+        }
+        let btf = Btf::parse(&data).unwrap();
+        let mut writer = Writer::like(&btf).unwrap();
+        for id in btf.own_ids() {
+            prop_assert_eq!(writer.types.copy(&btf.get(id).unwrap(), |_, value| Ok(value)).unwrap(), id);
+        }
+        prop_assert_eq!(writer.finish().unwrap(), data);
+    }
+
+    #[test]
     fn any_poked_word_is_ok_or_an_error(split_plan in plans(), at in 0usize..400, word: u32) {
         let (base_data, mut data) = build(Endian::Little, &[], &split_plan);
         let at = at * 4 % data.len().next_multiple_of(4).max(4);
@@ -142,6 +181,18 @@ proptest! {
             }
         }
     }
+}
+
+/// So that the law above is about something.
+#[test]
+fn most_made_up_btf_can_be_rewritten() {
+    let bytes =
+        |seed: u32| (0..300u32).map(move |i| (seed.wrapping_add(i).wrapping_mul(0x9e37_79b1) >> 16).to_le_bytes()[0]);
+    let inputs = (0..400u32).map(|seed| {
+        let (base, split): (Vec<u8>, Vec<u8>) = (bytes(seed * 777).collect(), bytes(seed * 999 + 1).collect());
+        rewriting_input(seed.to_le_bytes()[0], if seed % 3 == 0 { &[] } else { &base }, &split)
+    });
+    assert!(inputs.filter(|input| rewriting_changes_nothing_else(input)).count() > 300);
 }
 
 #[test]
