@@ -44,7 +44,7 @@ for file in *.ko; do "$elfgraft" dump .BTF="../btf/$file.BTF" "$file"; done
 "$elfgraft" remove --drop-signature .BTF ./*.ko 2>/dev/null
 cp -r . ../done
 cd ../done
-"$elfgraft" btf embed --btf '../btf/{}.BTF' --btf-base "$vmlinux" *.ko 2>/dev/null
+"$elfgraft" btf embed --raw --btf '../btf/{}.BTF' --btf-base "$vmlinux" *.ko 2>/dev/null
 one=
 for file in *.ko; do
     readelf -SW "$file" | grep -F ' .BTF_ids ' >/dev/null || continue
@@ -110,7 +110,7 @@ echo "base:     .BTF of $(basename "$vmlinux"), $(stat -c %s base) bytes"
 echo "elfgraft: $("$elfgraft" --version)"
 echo "objcopy:  $(objcopy --version | sed -n 1p)"
 
-embed="$elfgraft btf embed --btf $dir/btf/$one.BTF"
+embed="$elfgraft btf embed --raw --btf $dir/btf/$one.BTF"
 echo
 echo "One module of $(stat -c %s "fresh/$one") bytes with .BTF_ids, .BTF of $(stat -c %s "btf/$one.BTF") bytes"
 rows=('elfgraft btf embed' "$embed --btf-base $dir/base x/$one"
@@ -125,8 +125,8 @@ target 'one module, to objcopy twice and a copy' 0 2 1
 mkdir many
 echo
 echo "$count modules, $(du -sk --apparent-size fresh | cut -f1) kB, $(find btf -name '*_ids' | wc -l) with .BTF_ids"
-rows=('elfgraft btf embed, one call' "sh -c 'cd many && exec $elfgraft btf embed --btf ../btf/{}.BTF --btf-base $vmlinux *.ko'"
-    '... one call each' "sh -c 'cd many && for f in *.ko; do $elfgraft btf embed --btf ../btf/{}.BTF --btf-base $vmlinux \$f; done'"
+rows=('elfgraft btf embed, one call' "sh -c 'cd many && exec $elfgraft btf embed --raw --btf ../btf/{}.BTF --btf-base $vmlinux *.ko'"
+    '... one call each' "sh -c 'cd many && for f in *.ko; do $elfgraft btf embed --raw --btf ../btf/{}.BTF --btf-base $vmlinux \$f; done'"
     'as the build does, one after the other' "sh -c 'for f in many/*.ko; do $dir/single \$f; done'")
 [ -z "$resolve" ] || rows+=('objcopy, resolve_btfids, one after the other' "sh -c 'for f in many/*.ko; do $dir/kernel \$f; done'")
 ratio 1 'cp fresh/*.ko many' "${rows[@]}"

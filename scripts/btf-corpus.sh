@@ -70,14 +70,14 @@ for module; do
     # Its BTF for the kernel that has changed, and again for the one it was built for.
     for n in '' 2; do pahole -J --btf_base="$dir/base$n" --btf_encode_detached="$dir/btf$n" "$module"; done
     cp "$copy" "$dir/sorted"
-    "$elfgraft" btf embed --btf "$dir/btf" --btf-base "$dir/base" "$copy"
+    "$elfgraft" btf embed --raw --btf "$dir/btf" --btf-base "$dir/base" "$copy"
     cp "$copy" "$dir/a"
-    "$elfgraft" btf embed --btf "$dir/btf2" --btf-base "$dir/base2" --old-btf-base "$dir/base" "$copy"
+    "$elfgraft" btf embed --raw --btf "$dir/btf2" --btf-base "$dir/base2" --old-btf-base "$dir/base" "$copy"
     say '' "changed kernel: $($reader symbols "$copy" "$dir/base2")"
     names() { $reader entries "$@" | awk '{ print $1, $2, $4, $5, $6 }' | sort; }
     diff <(names "$copy" "$dir/base2") <(names "$dir/sorted" "$dir/base") || fail "flags of another kfunc"
     "$elfgraft" btf-ids check --btf-base "$dir/base2" "$copy" >/dev/null || fail "check finds something"
-    "$elfgraft" btf embed --btf "$dir/btf" --btf-base "$dir/base" --old-btf-base "$dir/base2" "$copy"
+    "$elfgraft" btf embed --raw --btf "$dir/btf" --btf-base "$dir/base" --old-btf-base "$dir/base2" "$copy"
     cmp "$copy" "$dir/a" || fail "there and back is not where it was"
 done
 [ $# = 0 ] || {

@@ -6,13 +6,14 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use elfgraft_btf::Btf;
 use elfgraft_btf::ids::{Options, Outcome};
+use elfgraft_btf::{Btf, Processed};
 use elfgraft_edit::{Content, Edits, Pattern, plan};
 use elfgraft_elf::Image;
 use elfgraft_patch::Input;
 
 use super::object::ObjectArgs;
+use super::process::{How, process_for, read};
 use super::section::IdsSection;
 use super::source::{BtfFile, Own, STANDALONE, only, same_order, valid};
 use super::{INDEX_FROM, Known, realigned, warn};
@@ -46,8 +47,8 @@ impl BtfArgs {
     }
 }
 
-/// Set .BTF (and .BTF.base), resolve .BTF_ids against exactly that BTF, and sort its sets together with their symbols:
-/// one process and one atomic rewrite per file, the base read once for all.
+/// Set .BTF (and .BTF.base) to what the kernel's build makes of pahole's BTF, resolve .BTF_ids against exactly that BTF, and
+/// sort its sets together with their symbols: one process and one atomic rewrite per file, the base read once for all.
 ///
 /// Run it again, or against another base and back: IDs are right, flags stay with their kfuncs, bytes are the same.
 /// In the name of a BTF file `{}` stands for the name of the module: `--btf '{}.BTF'`.
@@ -60,9 +61,16 @@ struct EmbedArgs {
     #[arg(long, value_name = "FILE", requires = "btf")]
     distilled_base: Option<PathBuf>,
     /// Contents for .BTF_ids that are resolved and sorted already, as resolve_btfids writes them; only the symbols are
-    /// put right then
+    /// put right then. --btf is the BTF they refer to, and is embedded as it is
     #[arg(long, value_name = "FILE")]
     btf_ids: Option<PathBuf>,
+    /// Distill --btf-base: .BTF.base gets of it what --btf refers to, so that kernels of other builds can load the module
+    #[arg(long, requires = "btf", requires = "btf_base", conflicts_with_all = ["distilled_base", "btf_ids", "raw"])]
+    distill_base: bool,
+    /// Embed --btf as it is. Else it becomes what the kernel's build embeds: kfuncs with implicit arguments get the
+    /// prototypes that BPF programs see, types are sorted by name
+    #[arg(long, requires = "btf")]
+    raw: bool,
     #[command(flatten)]
     known: Known,
     /// Remove an appended module signature, which any change breaks
@@ -132,22 +140,34 @@ impl EmbedArgs {
         }
         same_order(path, &image, &new)?;
 
+        let section = IdsSection::find(path, &image)?;
+        if let (Some(base), Some(_), INDEX_FROM..) = (new.base(), &section, self.files.len()) {
+            base.index_names();
+        }
+        let olds = own.readings(&[old_base, base]);
+        let made = self.make(&given, &new, section.as_ref(), &olds).map_err(|e| fail(e.to_string()))?;
+        let made_base = made.as_ref().and_then(|made| made.base.as_deref());
+        let parsed = made_base.map(Btf::parse).transpose().map_err(|e| fail(e.to_string()))?;
+        let on = parsed.as_ref().or(new.base());
+        let final_btf = made.as_ref().map(|made| read(&made.btf, on)).transpose().map_err(|e| fail(e.to_string()))?;
+        let new = final_btf.as_ref().unwrap_or(&new);
+
         let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
         if let Some(btf) = &given.btf {
-            set(path, b".BTF", btf.bytes()?, &image, &mut edits)?;
-            match &given.distilled {
-                Some(base) => set(path, b".BTF.base", base.bytes()?, &image, &mut edits)?,
+            let bytes = made.as_ref().map_or_else(|| btf.bytes(), |made| Ok(&made.btf))?;
+            set(path, b".BTF", bytes, &image, &mut edits)?;
+            match (made_base, &given.distilled) {
+                (Some(base), _) => set(path, b".BTF.base", base, &image, &mut edits)?,
+                (None, Some(base)) => set(path, b".BTF.base", base.bytes()?, &image, &mut edits)?,
                 // A base that the new BTF does not continue would make the kernel misread it.
-                None => edits.remove.push(Pattern::new(b".BTF.base")),
+                (None, None) => edits.remove.push(Pattern::new(b".BTF.base")),
             }
         }
-        let section = IdsSection::find(path, &image)?;
         match &section {
             Some(section) => {
                 // IDs that were resolved before `.BTF` was embedded refer to the new one.
-                let olds = own.readings(&[old_base, base]);
-                let old = section.proof(olds.iter().chain([&new]));
-                let outcome = self.ids(path, &image, section, &given, &new, old)?;
+                let old = section.proof(olds.iter().chain([new]));
+                let outcome = self.ids(path, &image, section, &given, new, old)?;
                 section.edit(outcome.data, &outcome.moves, &mut edits);
             }
             None if given.ids.is_some() => {
@@ -157,6 +177,21 @@ impl EmbedArgs {
         }
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;
         finish(&file, path, &plan, self.out)
+    }
+
+    /// What the kernel's build would embed for the BTF that is given; `None` for that as it is.
+    fn make(
+        &self,
+        given: &Given,
+        btf: &Btf,
+        section: Option<&IdsSection>,
+        olds: &[Btf],
+    ) -> Result<Option<Processed>, elfgraft_btf::Error> {
+        if given.btf.is_none() || given.ids.is_some() || self.raw {
+            return Ok(None);
+        }
+        let how = How { distill: self.distill_base, trust_symbols: self.known.trust_symbols };
+        process_for(btf, section, olds, how).map(Some)
     }
 
     fn open_for(&self, module: &Path) -> Result<Given, Error> {
@@ -179,12 +214,7 @@ impl EmbedArgs {
     ) -> Result<Outcome, Error> {
         let options = Options { old, trust_symbols: self.known.trust_symbols, pinned: section.pinned() };
         let outcome = match given.ids.as_ref().map(Input::bytes) {
-            None => {
-                if let Some(base) = new.base().filter(|_| self.files.len() >= INDEX_FROM) {
-                    base.index_names();
-                }
-                section.ids().resolve(new, &options).map_err(section.explain(path, image))?
-            }
+            None => section.ids().resolve(new, &options).map_err(section.explain(path, image))?,
             Some(data) if data.len() == section.data.len() => {
                 let options = Options { old: Some(new), ..options };
                 let outcome = section.with(data).sort(&options).map_err(section.explain(path, image))?;

@@ -22,7 +22,7 @@ fn tree() -> (Dir, Vec<String>) {
 
 fn embed<'a>(names: &'a [String], options: &[&'a str]) -> Vec<&'a str> {
     let names = names.iter().map(String::as_str);
-    let embed = ["btf", "embed", "--btf", "{}.BTF", "--btf-base", "vmlinux"];
+    let embed = ["btf", "embed", "--raw", "--btf", "{}.BTF", "--btf-base", "vmlinux"];
     embed.into_iter().chain(options.iter().copied()).chain(names).collect()
 }
 

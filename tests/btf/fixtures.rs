@@ -40,7 +40,7 @@ fn embedding_gives_what_the_independent_program_says() {
     for (file, name, base) in FILES {
         let btf = format!("{name}.btf");
         let dir = Dir::with(&line(&[file, &btf], None, &base.map_or(vec![], |base| vec![base])));
-        let embed = line(&["btf", "embed", "--btf", &btf], base, &[file]);
+        let embed = line(&["btf", "embed", "--raw", "--btf", &btf], base, &[file]);
         dir.elfgraft(&embed).ok();
         let (once, elf) = (dir.read(file), dir.elf(file));
         assert_eq!(ids(&elf).table(), text(&format!("{name}.ids")), "{file}");
@@ -65,7 +65,7 @@ fn embedding_is_setting_and_resolving_and_nothing_else() {
         let btf = format!("{name}.btf");
         let dir = Dir::with(&line(&[file, &btf], None, &base.map_or(vec![], |base| vec![base])));
         dir.write("other", dir.read(file));
-        dir.elfgraft(&line(&["btf", "embed", "--btf", &btf], base, &[file])).ok();
+        dir.elfgraft(&line(&["btf", "embed", "--raw", "--btf", &btf], base, &[file])).ok();
         // Aligned from the start, and not as another tool may have left it.
         let old = dir.elf("other").index_of(".BTF");
         if old.is_some() {
@@ -86,7 +86,8 @@ fn a_b_a_gives_the_bytes_of_a() {
     let dir = Dir::with(&["demo.ko", "demo.btf", "demo2.btf", "vmlinux.btf", "vmlinux2.btf"]);
     let embed = |name: &str, base: &str, old: &str| {
         let btf = format!("{name}.btf");
-        dir.elfgraft(&["btf", "embed", "--btf", &btf, "--btf-base", base, "--old-btf-base", old, "demo.ko"]).ok();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", &btf, "--btf-base", base, "--old-btf-base", old, "demo.ko"])
+            .ok();
         assert_eq!(ids(&dir.elf("demo.ko")).table(), text(&format!("{name}.ids")));
         dir.read("demo.ko")
     };
@@ -103,7 +104,7 @@ fn what_another_tool_sorted_is_put_right_by_the_btf_it_refers_to() {
     let dir = Dir::with(&["demo-upstream-sorted.ko", "vmlinux.btf", "vmlinux2.btf", "demo2.btf"]);
     let file = "demo-upstream-sorted.ko";
     dir.write("fresh.ko", fixture("demo-stripped.ko"));
-    dir.elfgraft(&["btf", "embed", "--btf", "demo2.btf", "--btf-base", "vmlinux2.btf", "fresh.ko"]).ok();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo2.btf", "--btf-base", "vmlinux2.btf", "fresh.ko"]).ok();
     let check = dir.elfgraft(&["btf-ids", "check", "--btf-base", "vmlinux.btf", file]);
     assert_eq!((check.code(), check.text().matches("[stale-symbol]").count()), (Some(1), 14));
 
@@ -116,7 +117,7 @@ fn what_another_tool_sorted_is_put_right_by_the_btf_it_refers_to() {
 
     // In one step, with other BTF.
     dir.write(file, before);
-    let embed = ["btf", "embed", "--btf", "demo2.btf", "--btf-base", "vmlinux2.btf"];
+    let embed = ["btf", "embed", "--raw", "--btf", "demo2.btf", "--btf-base", "vmlinux2.btf"];
     dir.elfgraft(&[&embed[..], &["--old-btf-base", "vmlinux.btf", file]].concat()).ok();
     assert_eq!(ids(&dir.elf(file)).table(), text("demo2.ids"));
     assert_eq!(semantic_diff(&dir.read(file), &dir.read("fresh.ko")), [""; 0], "as if nobody had sorted it");
@@ -127,7 +128,7 @@ fn sets_of_equal_ids_and_zeros_stay_as_the_linker_made_them() {
     let dir = Dir::with(&["odd.o", "odd.btf"]);
     let fresh = ids(&dir.elf("odd.o")).flags();
     for _ in 0..3 {
-        let run = dir.elfgraft(&["btf", "embed", "--btf", "odd.btf", "odd.o"]).ok();
+        let run = dir.elfgraft(&["btf", "embed", "--raw", "--btf", "odd.btf", "odd.o"]).ok();
         let run = run.warns(&["several STRUCT 'twice'", "no FUNC 'odd_missing_b'"]);
         assert!(!run.stderr().contains("only_here"), "{}", run.stderr());
         assert_eq!(ids(&dir.elf("odd.o")).flags(), fresh);

@@ -28,7 +28,8 @@ fn b1_embedding_again_gives_the_same_bytes() {
     for file in ["demo.ko", "demo-gnu.ko", "demo-llvm.ko", "demo-lld.ko", "demo-stripped.ko"] {
         let dir = Dir::with(&[file, "demo.btf", "demo2.btf", "vmlinux.btf", "vmlinux2.btf"]);
         let embed = |btf, base, old| {
-            dir.elfgraft(&["btf", "embed", "--btf", btf, "--btf-base", base, "--old-btf-base", old, file]).ok();
+            dir.elfgraft(&["btf", "embed", "--raw", "--btf", btf, "--btf-base", base, "--old-btf-base", old, file])
+                .ok();
             assert_eq!(dir.elf(file).sections.iter().filter(|s| s.name == b".BTF").count(), 1);
             dir.read(file)
         };
@@ -74,7 +75,7 @@ fn b2_flags_stay_with_their_kfunc() {
         for file in [&fresh, &once] {
             dir.write("m.ko", file);
             for _ in 0..3 {
-                dir.elfgraft(&["btf", "embed", "--btf", "btf", "m.ko"]).ok();
+                dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "m.ko"]).ok();
                 assert_eq!(sorted(&dir.read("m.ko")), [(10, 0x20), (20, 0x40), (30, 0x10)]);
                 ids(&dir.elf("m.ko")).assert_resolved(&types, &format.to_string());
             }
@@ -95,7 +96,7 @@ fn b6_btf_is_aligned() {
                 vec![0; len],
             ));
             dir.write("m.ko", spec.build());
-            dir.elfgraft(&["btf", "embed", "--btf", "btf", "m.ko"]).quiet();
+            dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "m.ko"]).quiet();
             let section = dir.elf("m.ko").section(".BTF").clone();
             assert_eq!((section.addralign, section.offset % 4), (4, 0));
         }
@@ -104,7 +105,7 @@ fn b6_btf_is_aligned() {
     for file in ["demo-gnu.ko", "demo-llvm.ko"] {
         let dir = Dir::with(&[file, "demo.btf", "vmlinux.btf"]);
         assert_eq!(dir.elf(file).section(".BTF").addralign, 1);
-        dir.elfgraft(&["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", file]).ok();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", file]).ok();
         let section = dir.elf(file).section(".BTF").clone();
         assert_eq!((section.addralign, section.offset % 4), (4, 0));
     }
@@ -119,7 +120,7 @@ fn e1_words_are_in_the_byte_order_of_the_file() {
             Entry::Unused(vec![0x0a0b_0c0d]),
         ];
         let (dir, _) = dir(format, &entries, &["a", "b"]);
-        dir.elfgraft(&["btf", "embed", "--btf", "btf", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "m.ko"]).quiet();
         let words = [2, 1, 2, 0x8000_0001, 3, 0x0102_0304, 0x0a0b_0c0d];
         assert_eq!(dir.elf("m.ko").section(".BTF_ids").data, format.u32s(&words), "{format}");
     }
@@ -127,7 +128,7 @@ fn e1_words_are_in_the_byte_order_of_the_file() {
     for (file, name) in [("obj-s390x.o", "obj-s390x"), ("obj-mips.o", "obj-mips"), ("obj-powerpc.o", "obj-powerpc")] {
         let btf = format!("{name}.btf");
         let dir = Dir::with(&[file, &btf]);
-        dir.elfgraft(&["btf", "embed", "--btf", &btf, file]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", &btf, file]).quiet();
         assert_eq!(ids(&dir.elf(file)).table().into_bytes(), fixture(&format!("{name}.ids")));
     }
 }
@@ -149,7 +150,7 @@ fn e2_duplicates_are_told_apart_and_the_base_comes_first() {
     let list = Entry::List(vec![Member::new("struct", "task_struct"), Member::new("struct", "task_struct")]);
     let fresh = module(format, &[list]).build();
     dir.write("m.ko", &fresh);
-    let embed = ["btf", "embed", "--btf", "btf", "--btf-base", "base"];
+    let embed = ["btf", "embed", "--raw", "--btf", "btf", "--btf-base", "base"];
     let run = dir.elfgraft(&[&embed[..], &["m.ko"]].concat()).ok();
     let run = run.warns(&["'m.ko'", "STRUCT 'task_struct'", "2 (4 bytes, 1 members), 3 (8 bytes, 2 members)"]);
     assert!(run.stderr().contains("the first is used"));
@@ -169,7 +170,7 @@ fn e3_one_name_in_any_number_of_lists() {
         entries.push(Entry::List(uses(2000)));
         entries.push(Entry::set8("often", uses(300)));
         let (dir, types) = dir(format, &entries, &["bar", "foo"]);
-        dir.elfgraft(&["btf", "embed", "--btf", "btf", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "m.ko"]).quiet();
         let read = ids(&dir.elf("m.ko"));
         assert!(read.words().count() == 2401 && read.words().all(|word| word.id == 3));
         read.assert_resolved(&types, "101 lists");
@@ -199,7 +200,7 @@ fn e3_a_section_index_beyond_16_bits() {
         dir.elfgraft(&["btf-ids", "resolve", "--btf", "btf", "m.ko"]).quiet();
         only_ids_differ(&fresh, &dir.read("m.ko"), "resolve");
         ids(&dir.elf("m.ko")).assert_resolved(&types, &format.to_string());
-        dir.elfgraft(&["btf", "embed", "--btf", "btf", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "m.ko"]).quiet();
         let read = ids(&dir.elf("m.ko"));
         read.assert_resolved(&types, &format.to_string());
         assert_eq!(read.flags(), ids(&ReadElf::parse(&fresh)).flags());
@@ -216,7 +217,7 @@ fn e5_ids_are_those_of_the_btf_that_is_embedded() {
     let file = "demo-stripped.ko";
     // Resolved against BTF before it was rewritten; then the final one.
     dir.elfgraft(&["btf-ids", "resolve", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", file]).ok();
-    let embed = ["btf", "embed", "--btf", "demo2.btf", "--btf-base", "vmlinux2.btf"];
+    let embed = ["btf", "embed", "--raw", "--btf", "demo2.btf", "--btf-base", "vmlinux2.btf"];
     dir.elfgraft(&[&embed[..], &[file]].concat()).ok();
     assert_eq!(ids(&dir.elf(file)).table().into_bytes(), fixture("demo2.ids"));
     dir.elfgraft(&["btf-ids", "check", "--btf-base", "vmlinux2.btf", file]).ok();
@@ -252,7 +253,8 @@ fn e6_btf_of_another_build_is_found_before_boot() {
     }
     // Nor is it embedded.
     let before = dir.read("demo-gnu.ko");
-    let run = dir.elfgraft(&["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux2.btf", "demo-gnu.ko"]);
+    let run =
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux2.btf", "demo-gnu.ko"]);
     run.fails(&["'demo-gnu.ko'", "kernel would refuse"]);
     same(&dir.read("demo-gnu.ko"), &before, "refused");
 }
@@ -271,7 +273,7 @@ fn e6_names_that_begin_inside_strings() {
         dir.write("split", split.build());
         base.string("xx");
         dir.write("base2", base.build());
-        let embed = ["btf", "embed", "--btf", "split", "--btf-base"];
+        let embed = ["btf", "embed", "--raw", "--btf", "split", "--btf-base"];
         let words = ["'m.ko'", "kernel would refuse", "names begin inside a string"];
         dir.elfgraft(&[&embed[..], &["base2", "m.ko"]].concat()).fails(&words);
         dir.elfgraft(&[&embed[..], &["base", "m.ko"]].concat()).quiet();
@@ -295,7 +297,7 @@ fn e7_btf_and_its_base_go_together() {
         dir.write("split", split.build());
         dir.elfgraft(&["btf-ids", "resolve", "--btf", "split", "--btf-base", "base", "m.ko"]).quiet();
         let without = dir.read("m.ko");
-        dir.elfgraft(&["btf", "embed", "--btf", "split", "--distilled-base", "base", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "split", "--distilled-base", "base", "m.ko"]).quiet();
         assert!(dir.elf("m.ko").index_of(".BTF").is_some() && dir.elf("m.ko").index_of(".BTF.base").is_some());
         dir.elfgraft(&["remove", ".BTF", "-s", ".BTF.base", "m.ko"]).quiet();
         assert_eq!((dir.elf("m.ko").index_of(".BTF"), dir.elf("m.ko").index_of(".BTF.base")), (None, None));
@@ -316,7 +318,7 @@ fn e8_needs_nothing_but_the_c_library() {
     let dir = Dir::with(&["demo.ko", "demo.btf", "vmlinux.btf"]);
     dir.write("copy", std::fs::read(ELFGRAFT).unwrap());
     dir.chmod("copy", 0o755);
-    let args = ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "demo.ko"];
+    let args = ["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "demo.ko"];
     dir.cmd(dir.path("copy"), &args).through(&["env", "-i"]).run().ok();
     assert_eq!(ids(&dir.elf("demo.ko")).table().into_bytes(), fixture("demo.ids"));
 }

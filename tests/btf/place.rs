@@ -40,7 +40,7 @@ fn a_distilled_base_is_embedded_and_continued() {
         let (base, split, types) = distilled(format, 3);
         dir.write("m.ko.BTF.base", &base);
         dir.write("m.ko.BTF", &split);
-        let embed = ["btf", "embed", "--btf", "{}.BTF", "--distilled-base", "{}.BTF.base", "m.ko"];
+        let embed = ["btf", "embed", "--raw", "--btf", "{}.BTF", "--distilled-base", "{}.BTF.base", "m.ko"];
         dir.elfgraft(&embed).quiet();
         let (once, elf) = (dir.read("m.ko"), dir.elf("m.ko"));
         assert_eq!((&elf.section(".BTF.base").data, &elf.section(".BTF").data), (&base, &split));
@@ -68,7 +68,7 @@ fn a_distilled_base_is_embedded_and_continued() {
         let (other_base, other_split, other_types) = distilled(format, 20);
         dir.write("other.base", &other_base);
         dir.write("other", &other_split);
-        dir.elfgraft(&["btf", "embed", "--btf", "other", "--distilled-base", "other.base", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "other", "--distilled-base", "other.base", "m.ko"]).quiet();
         ids(&dir.elf("m.ko")).assert_resolved(&other_types, "other");
         dir.elfgraft(&embed).quiet();
         same(&dir.read("m.ko"), &once, "and back");
@@ -84,11 +84,11 @@ fn a_base_that_the_new_btf_does_not_continue_goes() {
         for (name, data) in [("base", &base), ("split", &split)] {
             dir.write(name, data);
         }
-        dir.elfgraft(&["btf", "embed", "--btf", "split", "--btf-base", "base", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "split", "--btf-base", "base", "m.ko"]).quiet();
         let without = dir.read("m.ko");
-        dir.elfgraft(&["btf", "embed", "--btf", "split", "--distilled-base", "base", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "split", "--distilled-base", "base", "m.ko"]).quiet();
         assert!(dir.elf("m.ko").index_of(".BTF.base").is_some());
-        dir.elfgraft(&["btf", "embed", "--btf", "split", "--btf-base", "base", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "split", "--btf-base", "base", "m.ko"]).quiet();
         assert_eq!(dir.elf("m.ko").index_of(".BTF.base"), None);
         ids(&dir.elf("m.ko")).assert_resolved(&types, "without");
         same(&dir.read("m.ko"), &without, "as if it had never been there");
@@ -100,7 +100,7 @@ fn nothing_else_changes() {
     for file in ["demo.ko", "demo-stripped.ko", "demo-lld.ko"] {
         let dir = Dir::with(&[file, "demo.btf", "vmlinux.btf"]);
         let before = dir.read(file);
-        dir.elfgraft(&["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", file]).ok();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", file]).ok();
         for line in semantic_diff(&before, &dir.read(file)) {
             let expected = line.contains(".BTF") || line.contains("__BTF_ID__");
             assert!(expected, "{file}: {line}");
@@ -114,7 +114,7 @@ fn alignment_that_is_greater_stays() {
     for (align, expected) in [(0, 4), (1, 4), (2, 4), (4, 4), (16, 16)] {
         let btf = Section::progbits(".BTF", 0, [1, 2, 3]).align(align);
         dir.write("m.ko", module(Format::X86_64, &entries()).section(btf).build());
-        dir.elfgraft(&["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "m.ko"]).ok();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "m.ko"]).ok();
         let elf = dir.elf("m.ko");
         assert_eq!((elf.section(".BTF").addralign, elf.section(".BTF").offset % expected), (expected, 0));
     }
@@ -132,7 +132,7 @@ fn ids_that_are_resolved_already() {
         dir.write("ids", &ReadElf::parse(&resolved).section(".BTF_ids").data);
         let fresh = ids(&dir.elf(file)).flags();
         let base: Vec<&str> = base.iter().flat_map(|base| ["--btf-base", base]).collect();
-        let embed = |more: &[&'static str]| [&["btf", "embed", "--btf", "btf"][..], &base, more].concat();
+        let embed = |more: &[&'static str]| [&["btf", "embed", "--raw", "--btf", "btf"][..], &base, more].concat();
         let run = dir.elfgraft(&embed(&["--btf-ids", "ids", file]));
         if name == "odd" {
             // Two entries without ID and with other flags: nothing tells whose is which.
@@ -153,7 +153,7 @@ fn ids_that_are_resolved_already() {
 #[test]
 fn a_signature_is_dropped_only_on_request() {
     let dir = Dir::with(&["demo-signed.ko", "demo-stripped.ko", "demo.btf", "vmlinux.btf"]);
-    let embed = ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf"];
+    let embed = ["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf"];
     let before = dir.read("demo-signed.ko");
     let run = dir.elfgraft(&[&embed[..], &["demo-signed.ko"]].concat());
     run.check(run.code() == Some(1) && run.stderr().contains("--drop-signature"), "a refusal");
@@ -177,14 +177,14 @@ fn a_signature_is_dropped_only_on_request() {
 fn a_file_without_ids_gets_its_btf() {
     let dir = Dir::with(&["livepatch.ko", "demo.btf", "vmlinux.btf"]);
     let before = dir.read("livepatch.ko");
-    dir.elfgraft(&["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "livepatch.ko"]).quiet();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "livepatch.ko"]).quiet();
     let after = dir.read("livepatch.ko");
     let diff = semantic_diff(&before, &after);
     assert!(!diff.is_empty() && diff.iter().all(|line| line.contains(".BTF")), "{diff:?}");
     // Fresh and empty sections are no ids either.
     for spec in [module(Format::X86_64, &[Entry::Unused(vec![0, 0])]), module(Format::X86_64, &[])] {
         dir.write("m.ko", spec.build());
-        dir.elfgraft(&["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "m.ko"]).quiet();
         assert!(dir.elf("m.ko").index_of(".BTF").is_some());
     }
 }
@@ -192,7 +192,7 @@ fn a_file_without_ids_gets_its_btf() {
 #[test]
 fn standard_input_and_dry_run() {
     let dir = Dir::with(&["demo.ko", "demo.btf", "vmlinux.btf"]);
-    let embed = ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf"];
+    let embed = ["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf"];
     let stamp = dir.stamp("demo.ko");
     let run = dir.elfgraft(&[&embed[..], &["--dry-run", "demo.ko"]].concat()).ok();
     for words in ["add section '.BTF'", "symbols get a new st_value", "bytes written"] {

@@ -53,7 +53,7 @@ fn btf_that_the_kernel_would_refuse() {
     ];
     for (what, data, words) in cases {
         dir.write("bad", &data);
-        refused(&dir, &["btf", "embed", "--btf", "bad", "m.ko"], words);
+        refused(&dir, &["btf", "embed", "--raw", "--btf", "bad", "m.ko"], words);
         let run = dir.elfgraft(&["btf-ids", "resolve", "--btf", "bad", "m.ko"]);
         assert_eq!(run.code(), Some(1), "{what}: {}", run.stderr());
     }
@@ -64,11 +64,15 @@ fn btf_that_the_kernel_would_refuse() {
     split.int("i", 4);
     dir.write("base", base.build());
     dir.write("split", split.build());
-    let embed = ["btf", "embed", "--btf", "split", "--distilled-base", "base", "m.ko"];
+    let embed = ["btf", "embed", "--raw", "--btf", "split", "--distilled-base", "base", "m.ko"];
     refused(&dir, &embed, &["'m.ko'", "kernel would refuse", "type 9"]);
     // Split BTF without its base, standalone BTF for a module on a base.
-    refused(&dir, &["btf", "embed", "--btf", "demo.btf", "m.ko"], &["'demo.btf'", "needs its base", "--btf-base"]);
-    let standalone = ["btf", "embed", "--btf", "vmlinux.btf", "--btf-base", "vmlinux.btf", "m.ko"];
+    refused(
+        &dir,
+        &["btf", "embed", "--raw", "--btf", "demo.btf", "m.ko"],
+        &["'demo.btf'", "needs its base", "--btf-base"],
+    );
+    let standalone = ["btf", "embed", "--raw", "--btf", "vmlinux.btf", "--btf-base", "vmlinux.btf", "m.ko"];
     refused(&dir, &standalone, &["'vmlinux.btf'", "standalone"]);
     refused(&dir, &["btf", "embed", "--btf-base", "demo.btf", "m.ko"], &["'demo.btf'"]);
 }
@@ -82,12 +86,12 @@ fn missing_and_too_many() {
     file("bare.ko", module(format, &entries()));
     refused(&dir, &["btf", "embed", "bare.ko"], &["'bare.ko'", "no section '.BTF'", "--btf"]);
     refused(&dir, &["btf-ids", "resolve", "bare.ko"], &["'bare.ko'", "no section '.BTF'", "--btf"]);
-    refused(&dir, &["btf", "embed", "--btf", "btf", "none.ko"], &["'none.ko'", "No such file"]);
+    refused(&dir, &["btf", "embed", "--raw", "--btf", "btf", "none.ko"], &["'none.ko'", "No such file"]);
     for command in ["resolve", "sort", "show"] {
         refused(&dir, &["btf-ids", command, "hello"], &["'hello'", "no section '.BTF_ids'"]);
     }
     refused(&dir, &["btf-ids", "check", "hello"], &["'hello'", "neither", "'.BTF_ids'"]);
-    refused(&dir, &["btf", "embed", "--btf", "hello", "bare.ko"], &["'hello'", "no section '.BTF'"]);
+    refused(&dir, &["btf", "embed", "--raw", "--btf", "hello", "bare.ko"], &["'hello'", "no section '.BTF'"]);
     refused(&dir, &["btf", "embed", "--distilled-base", "btf", "bare.ko"], &["--btf"]);
 
     // LLVM's second --add-section makes two.
@@ -97,11 +101,11 @@ fn missing_and_too_many() {
     };
     file("two.ko", two(".BTF"));
     let listed = ["'two.ko'", "2 sections are named '.BTF'", "'.BTF' [5], '.BTF' [6]"];
-    refused(&dir, &["btf", "embed", "--btf", "btf", "two.ko"], &listed);
+    refused(&dir, &["btf", "embed", "--raw", "--btf", "btf", "two.ko"], &listed);
     file("two.ko", two(".BTF.base"));
-    refused(&dir, &["btf", "embed", "--btf", "btf", "two.ko"], &["2 sections are named '.BTF.base'"]);
+    refused(&dir, &["btf", "embed", "--raw", "--btf", "btf", "two.ko"], &["2 sections are named '.BTF.base'"]);
     file("two.ko", two(".BTF_ids"));
-    refused(&dir, &["btf", "embed", "--btf", "btf", "two.ko"], &["3 sections are named '.BTF_ids'"]);
+    refused(&dir, &["btf", "embed", "--raw", "--btf", "btf", "two.ko"], &["3 sections are named '.BTF_ids'"]);
 }
 
 #[test]
@@ -109,9 +113,13 @@ fn btf_of_an_image_keeps_its_size() {
     let dir = Dir::with(&["vmlinux", "vmlinux2.btf", "vmlinux.btf"]);
     for (name, data) in [("shorter", btf(Format::X86_64)), ("longer", fixture("vmlinux2.btf"))] {
         dir.write(name, data);
-        refused(&dir, &["btf", "embed", "--btf", name, "vmlinux"], &["section '.BTF' [8]", "section holds", "linker"]);
+        refused(
+            &dir,
+            &["btf", "embed", "--raw", "--btf", name, "vmlinux"],
+            &["section '.BTF' [8]", "section holds", "linker"],
+        );
     }
-    dir.elfgraft(&["btf", "embed", "--btf", "vmlinux.btf", "vmlinux"]).ok();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "vmlinux.btf", "vmlinux"]).ok();
 }
 
 #[test]
@@ -123,7 +131,8 @@ fn ids_that_no_symbol_explains_any_more() {
     spec.sections.truncate(2);
     dir.write("stripped.ko", spec.build());
     let words = ["'stripped.ko'", "'.BTF_ids' [2]", "no '__BTF_ID__' symbol"];
-    for args in [&["btf", "embed", "--btf", "btf"][..], &["btf-ids", "resolve", "--btf", "btf"], &["btf-ids", "check"]]
+    for args in
+        [&["btf", "embed", "--raw", "--btf", "btf"][..], &["btf-ids", "resolve", "--btf", "btf"], &["btf-ids", "check"]]
     {
         refused(&dir, &[args, &["stripped.ko"]].concat(), &words);
     }
@@ -150,7 +159,7 @@ fn a_base_of_its_own_that_cannot_be_read_is_not_passed_over() {
     assert!(check.code() == Some(1) && check.text().contains("'.BTF.base': no BTF data"), "{}", check.text());
     // New BTF replaces it.
     dir.write("split", split.build());
-    dir.elfgraft(&["btf", "embed", "--btf", "split", "--btf-base", "base", "m.ko"]).ok();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "split", "--btf-base", "base", "m.ko"]).ok();
     assert_eq!(dir.elf("m.ko").index_of(".BTF.base"), None);
 }
 
@@ -161,7 +170,8 @@ fn ids_given_that_do_not_go_with_the_btf() {
     for (name, bytes) in [("ids2", fixture("demo2.BTF_ids")), ("short", vec![0; 160]), ("zeros", vec![0; 164])] {
         dir.write(name, bytes);
     }
-    let embed = |ids| ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "--btf-ids", ids, file];
+    let embed =
+        |ids| ["btf", "embed", "--raw", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "--btf-ids", ids, file];
     let before = dir.read(file);
     refused(&dir, &embed("ids2"), &["--btf-ids", "set 'demo_kfuncs'", "another BTF's"]);
     refused(&dir, &embed("short"), &["--btf-ids gives 160 bytes", "holds 164"]);
@@ -170,7 +180,18 @@ fn ids_given_that_do_not_go_with_the_btf() {
     assert!(run.code() == Some(1) && run.stderr().contains("does not go with"), "{}", run.stderr());
     same(&dir.read(file), &before, "refused");
     dir.write("livepatch.ko", fixture("livepatch.ko"));
-    let args = ["btf", "embed", "--btf", "demo.btf", "--btf-base", "vmlinux.btf", "--btf-ids", "ids2", "livepatch.ko"];
+    let args = [
+        "btf",
+        "embed",
+        "--raw",
+        "--btf",
+        "demo.btf",
+        "--btf-base",
+        "vmlinux.btf",
+        "--btf-ids",
+        "ids2",
+        "livepatch.ko",
+    ];
     refused(&dir, &args, &["--btf-ids", "no section '.BTF_ids'"]);
 }
 
@@ -199,9 +220,11 @@ fn symbols_and_section_that_contradict_each_other() {
     ];
     for (key, name, change) in cases {
         poke(name, change);
-        for args in
-            [&["btf", "embed", "--btf", "btf"][..], &["btf-ids", "resolve", "--btf", "btf"], &["btf-ids", "sort"]]
-        {
+        for args in [
+            &["btf", "embed", "--raw", "--btf", "btf"][..],
+            &["btf-ids", "resolve", "--btf", "btf"],
+            &["btf-ids", "sort"],
+        ] {
             refused(&dir, &[args, &["m.ko"]].concat(), &["'m.ko'", "'.BTF_ids'", key]);
         }
         let check = dir.elfgraft(&["btf-ids", "check", "m.ko"]);

@@ -37,7 +37,7 @@ fn refused(format: Format, spec: ElfSpec, words: &[&str]) {
     let (dir, before) = dir(format, spec);
     let always = ["'m.ko'", "set 's'", "relocation"];
     dir.elfgraft(&["btf-ids", "resolve", "--btf", "btf", "m.ko"]).fails(&[&always[..], words].concat());
-    dir.elfgraft(&["btf", "embed", "--btf", "btf", "m.ko"]).fails(&always);
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "m.ko"]).fails(&always);
     same(&dir.read("m.ko"), &before, "refused");
 }
 
@@ -115,7 +115,7 @@ fn a_symbol_that_does_not_move_pins_what_it_points_to() {
 fn the_fixtures_of_both() {
     let by_section = Dir::with(&["reloc-by-section.o"]);
     by_section.write("btf", functions(Format::X86_64, &["first", "second"]).0.build());
-    let embed = ["btf", "embed", "--btf", "btf"];
+    let embed = ["btf", "embed", "--raw", "--btf", "btf"];
     let run = by_section.elfgraft(&[&embed[..], &["reloc-by-section.o"]].concat());
     run.fails(&["set 's' at 0x0", "points to 0x8", "'.rela.data'", "r_offset 0x8"]);
     let by_symbol = Dir::with(&["reloc-by-symbol.o"]);

@@ -74,7 +74,7 @@ fn any_sequence(endian: Endian) {
     for (step, &n) in [0, 0, 1, 1, 2, 0, 2, 1, 0, 0].iter().enumerate() {
         let (btf, base, old) = (format!("{{}}.{n}"), format!("base{n}"), format!("base{before}"));
         let proof = if step % 2 == 0 { vec!["--old-btf-base", &old] } else { vec!["--trust-symbols"] };
-        let args = [&["btf", "embed", "--btf", &btf, "--btf-base", &base], &proof[..], &names].concat();
+        let args = [&["btf", "embed", "--raw", "--btf", &btf, "--btf-base", &base], &proof[..], &names].concat();
         dir.elfgraft(&args).ok();
         for (module, first) in made.iter().zip(&mut first) {
             let what = format!("{} {endian:?}, step {step}", module.name);
@@ -94,7 +94,7 @@ fn any_sequence(endian: Endian) {
     for module in &made {
         dir.write(&module.name, &module.fresh);
     }
-    let args = [&["btf", "embed", "--btf", "{}.2", "--btf-base", "base2"], &names[..]].concat();
+    let args = [&["btf", "embed", "--raw", "--btf", "{}.2", "--btf-base", "base2"], &names[..]].concat();
     dir.elfgraft(&args).ok();
     for (module, first) in made.iter().zip(&first) {
         same(&dir.read(&module.name), first[2].as_ref().unwrap(), &module.name);
@@ -135,7 +135,7 @@ fn the_kernels_tool_in_between() {
             }
             let before: Vec<_> = names.iter().map(|name| dir.read(name)).collect();
             let (btf, base, old) = (format!("{{}}.{ours}"), format!("base{ours}"), format!("base{theirs}"));
-            let embed = ["btf", "embed", "--btf", &btf, "--btf-base", &base, "--old-btf-base", &old];
+            let embed = ["btf", "embed", "--raw", "--btf", &btf, "--btf-base", &base, "--old-btf-base", &old];
             let run = dir.elfgraft(&[&embed[..], &names].concat());
             for (module, before) in made.iter().zip(&before) {
                 let what = format!("{} {endian:?}, {theirs} then {ours}", module.name);

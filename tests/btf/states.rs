@@ -76,7 +76,7 @@ fn resolved(dir: &Dir, name: &str, fresh: &[u8], types: &Types) {
 
 /// `btf embed --btf b.btf --btf-base b` and more.
 fn to_b<'a>(more: &[&'a str]) -> Vec<&'a str> {
-    [&["btf", "embed", "--btf", "b.btf", "--btf-base", "b"][..], more].concat()
+    [&["btf", "embed", "--raw", "--btf", "b.btf", "--btf-base", "b"][..], more].concat()
 }
 
 const THREE_WAYS: [&str; 5] = ["set 'kfuncs'", "cannot be proven", "relink", "--old-btf-base", "--trust-symbols"];
@@ -94,7 +94,7 @@ fn fresh_from_the_linker_nothing_needs_to_be_proven() {
             dir.write("m.ko", &fresh);
             dir.elfgraft(&["btf-ids", "resolve", "--btf", "a", "m.ko"]).ok();
             assert!(ids(&dir.elf("m.ko")).words().all(|word| word.id == 0));
-            dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
+            dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
             resolved(&dir, "m.ko", &fresh, &a);
         }
     }
@@ -137,12 +137,12 @@ fn sorted_by_the_kernels_tool_before_btf_was_embedded() {
     let (dir, a, _) = dir(Format::X86_64);
     let fresh = module(Format::X86_64, &shuffled()).build();
     dir.write("m.ko", upstream(&fresh, &a));
-    dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
     resolved(&dir, "m.ko", &fresh, &a);
     // The BTF in the file is that of an earlier build, and the IDs are already those of the new one.
     dir.write("m.ko", upstream(&fresh, &a));
     with_btf(&dir, "m.ko", "b.btf");
-    dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
     resolved(&dir, "m.ko", &fresh, &a);
 }
 
@@ -203,7 +203,7 @@ fn trusting_symbols_is_right_where_only_elfgraft_sorted() {
         let (dir, _, b) = dir(Format::MIPS);
         let fresh = module(Format::MIPS, &entries).build();
         dir.write("m.ko", &fresh);
-        dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
         dir.elfgraft(&to_b(&["--trust-symbols", "m.ko"])).quiet();
         resolved(&dir, "m.ko", &fresh, &b);
     }
@@ -225,7 +225,7 @@ fn sorted_by_elfgraft_and_the_base_has_changed_the_order_of_symbols_tells() {
         let (dir, a, b) = dir(format);
         let fresh = module(format, &shuffled()).build();
         dir.write("m.ko", &fresh);
-        dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
         resolved(&dir, "m.ko", &fresh, &a);
         dir.elfgraft(&to_b(&["m.ko"])).quiet();
         resolved(&dir, "m.ko", &fresh, &b);
@@ -237,7 +237,7 @@ fn sorted_by_elfgraft_but_nothing_had_to_move_is_not_told_from_the_kernels_tool(
     let (dir, a, b) = dir(Format::ARM);
     let fresh = module(Format::ARM, &ascending()).build();
     dir.write("m.ko", &fresh);
-    dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).quiet();
     resolved(&dir, "m.ko", &fresh, &a);
     dir.elfgraft(&to_b(&["m.ko"])).fails(&THREE_WAYS);
     dir.elfgraft(&to_b(&["--old-btf-base", "a", "m.ko"])).quiet();
@@ -252,7 +252,7 @@ fn a_run_that_was_interrupted_goes_on_with_the_same_options() {
     for (name, entries) in [("1.ko", ascending()), ("2.ko", vec![second])] {
         let fresh = module(Format::X86_64, &entries).build();
         dir.write(name, &fresh);
-        dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", name]).quiet();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", name]).quiet();
         let args = to_b(&["--old-btf-base", "a", name]);
         dir.elfgraft(&args).quiet();
         let once = dir.read(name);
@@ -315,7 +315,7 @@ fn entries_that_were_not_resolved() {
         }
         // Sorted by elfgraft they are known either way.
         dir.write("m.ko", &fresh);
-        dir.elfgraft(&["btf", "embed", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).ok();
+        dir.elfgraft(&["btf", "embed", "--raw", "--btf", "a.btf", "--btf-base", "a", "m.ko"]).ok();
         dir.elfgraft(&to_b(&["--old-btf-base", "a", "m.ko"])).ok();
         resolved(&dir, "m.ko", &fresh, &b);
     }

@@ -19,6 +19,7 @@ mod util;
 
 mod cases;
 mod command_line;
+mod embed;
 mod known_bugs;
 mod patch;
 mod random;
