@@ -142,7 +142,7 @@ fn diff_says_in_one_line_which_flag_changed() {
     let vmlinux = fixture("vmlinux");
     std::fs::copy(fixture("demo.ko"), &a).unwrap();
     let btf = fixture("demo.btf");
-    let embed = ["btf", "embed", "--btf", btf.to_str().unwrap(), "--btf-base", vmlinux.to_str().unwrap()];
+    let embed = ["btf", "embed", "--raw", "--btf", btf.to_str().unwrap(), "--btf-base", vmlinux.to_str().unwrap()];
     assert_eq!(run(&[&embed[..], &[a.to_str().unwrap()]].concat()).0, 0);
     // bpf_demo_acquire has the flags 5; its pair is the last of the set8.
     let mut bytes = std::fs::read(&a).unwrap();

@@ -28,26 +28,31 @@ impl Place {
     ///
     /// For a directory, for a loop of links, and when the system refuses to look.
     pub(crate) fn of(target: &Path) -> Result<Self, IoError> {
-        // The system follows the links first, because it may forbid following them (those of
-        // others in /tmp); only then are they followed by name.
-        let metadata = match fs::metadata(target) {
-            Ok(metadata) => metadata,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::New(resolve(target)?));
+        let mut before: Option<Metadata> = None;
+        loop {
+            // The system follows the links first, because it may forbid following them (those of
+            // others in /tmp); only then are they followed by name.
+            let metadata = match fs::metadata(target) {
+                Ok(metadata) => metadata,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    return Ok(Self::New(resolve(target)?));
+                }
+                Err(error) => return Err(IoError::system("look at", target)(error)),
+            };
+            if metadata.is_dir() {
+                return Err(IoError::NotRegular { path: target.to_owned(), kind: kind(metadata.file_type()) });
             }
-            Err(error) => return Err(IoError::system("look at", target)(error)),
-        };
-        if metadata.is_dir() {
-            return Err(IoError::NotRegular { path: target.to_owned(), kind: kind(metadata.file_type()) });
-        }
-        if !metadata.is_file() {
-            return Ok(Self::Special(metadata));
-        }
-        let path = resolve(target)?;
-        // Names below /proc/self/fd lead to files by another way than by name.
-        match fs::symlink_metadata(&path) {
-            Ok(named) if same_file(&named, &metadata) => Ok(Self::Regular(path, metadata)),
-            _ => Ok(Self::Special(metadata)),
+            if !metadata.is_file() {
+                return Ok(Self::Special(metadata));
+            }
+            let path = resolve(target)?;
+            match fs::symlink_metadata(&path) {
+                Ok(named) if same_file(&named, &metadata) => return Ok(Self::Regular(path, metadata)),
+                // Names below /proc/self/fd lead to files by another way than by name.
+                _ if before.is_some_and(|before| same_file(&before, &metadata)) => return Ok(Self::Special(metadata)),
+                // Or somebody replaced the file between the two looks; then it is another one the next time.
+                _ => before = Some(metadata),
+            }
         }
     }
 }
