@@ -327,6 +327,16 @@ pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
 }
 
+/// Whether a peer refused a file only because it was built without that file's machine: Debian's binutils know the one
+/// that they run on, those of binutils-multiarch all. There is nothing to compare then.
+pub fn foreign(stderr: &str) -> bool {
+    let said = stderr.contains("Unable to recognise the format") || stderr.contains("Invalid bfd target");
+    if said {
+        eprintln!("not compared, the peer was built without this machine: {}", stderr.trim_end());
+    }
+    said
+}
+
 /// Whether a program is installed; says so when a test is skipped for want of it.
 pub fn installed(program: &str) -> bool {
     let found = std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|d| d.join(program).exists());
