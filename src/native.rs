@@ -24,6 +24,9 @@ pub struct SetArgs {
     /// `--` ends them too
     #[arg(value_name = "ARG", required = true, num_args = 1.., allow_hyphen_values = false)]
     args: Vec<OsString>,
+    /// ELF files, whatever is in their names
+    #[arg(value_name = "FILE", last = true)]
+    files: Vec<OsString>,
     /// Write the result to OUT instead; for one FILE
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
@@ -60,8 +63,11 @@ pub struct RemoveArgs {
 #[command(override_usage = "elfgraft dump NAME=OUT... FILE")]
 pub struct DumpArgs {
     /// NAME=OUT for each section (`-` is standard output), then the ELF file
-    #[arg(value_name = "ARG", required = true, num_args = 2..)]
+    #[arg(value_name = "ARG", required = true, num_args = 1..)]
     args: Vec<OsString>,
+    /// The ELF file, whatever is in its name
+    #[arg(value_name = "FILE", last = true)]
+    files: Vec<OsString>,
     /// Print what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
@@ -79,7 +85,7 @@ struct Common {
 impl SetArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        let (values, files) = sections_then_files(&self.args)?;
+        let (values, files) = sections_then_files(&self.args, &self.files)?;
         let blobs = load("set", values)?;
         let edits = Edits {
             set: blobs.iter().map(|b| Content { section: b.name.clone(), bytes: b.bytes() }).collect(),
@@ -103,7 +109,7 @@ impl RemoveArgs {
 impl DumpArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        let (values, files) = sections_then_files(&self.args)?;
+        let (values, files) = sections_then_files(&self.args, &self.files)?;
         let [input] = files.as_slice() else {
             return Err(Error::Usage(format!("dump takes one ELF file, not {}", files.len())));
         };
@@ -117,19 +123,21 @@ impl DumpArgs {
     }
 }
 
-/// `NAME=FILE ... [--] FILE...`. clap has taken the `--`, so it looks at argv for where it was.
-fn sections_then_files(args: &[OsString]) -> Result<(&[OsString], Vec<PathBuf>), Error> {
-    let behind = std::env::args_os().collect::<Vec<_>>();
-    let explicit = behind.iter().position(|a| a == "--").map(|at| behind.len() - at - 1);
-    let sections = match explicit {
-        Some(files) => args.len().saturating_sub(files),
-        None => args.iter().take_while(|a| a.as_bytes().contains(&b'=')).count(),
-    };
+/// `NAME=FILE ... FILE...`, or `NAME=FILE ... -- FILE...`, where `behind` is what stands behind the `--`.
+fn sections_then_files<'a>(
+    args: &'a [OsString],
+    behind: &[OsString],
+) -> Result<(&'a [OsString], Vec<PathBuf>), Error> {
+    let sections = args.iter().take_while(|a| a.as_bytes().contains(&b'=')).count();
     let (values, files) = args.split_at_checked(sections).unwrap_or((args, &[]));
+    if let ([first, ..], [_, ..]) = (files, behind) {
+        return Err(Error::Usage(format!("'{}' is no NAME=CONTENTS, and files follow the `--`", first.display())));
+    }
+    let files: Vec<PathBuf> = files.iter().chain(behind).map(PathBuf::from).collect();
     if values.is_empty() || files.is_empty() {
         return Err(Error::Usage("expected NAME=CONTENTS for each section, then the ELF files".into()));
     }
-    Ok((values, files.iter().map(PathBuf::from).collect()))
+    Ok((values, files))
 }
 
 fn edit_all(files: &[PathBuf], output: Option<&Path>, edits: &Edits, out: Output) -> Result<(), Error> {

@@ -51,6 +51,11 @@ fn files_with_an_equals_sign_in_their_names() {
     assert_eq!(dir.elf("a=b").section(".BTF").data, dir.read("demo.btf"));
     dir.elfgraft(&["dump", ".BTF=x=y", "--", "a=b"]).quiet();
     same(&dir.read("x=y"), &dir.read("demo.btf"), "x=y");
+    // Where the command line is not that of the process: from a response file, and inside verify.
+    dir.write("words", "set .BTF=demo.btf -- a=b");
+    dir.elfgraft(&["@words"]).quiet();
+    dir.elfgraft(&["verify", "set", ".BTF=demo.btf", "--", "a=b"]).ok();
+    dir.elfgraft(&["set", ".BTF=demo.btf", "demo.ko", "--", "a=b"]).fails(&["'demo.ko'", "--"]);
 }
 
 #[test]
