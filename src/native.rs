@@ -124,10 +124,7 @@ impl DumpArgs {
 }
 
 /// `NAME=FILE ... FILE...`, or `NAME=FILE ... -- FILE...`, where `behind` is what stands behind the `--`.
-fn sections_then_files<'a>(
-    args: &'a [OsString],
-    behind: &[OsString],
-) -> Result<(&'a [OsString], Vec<PathBuf>), Error> {
+fn sections_then_files<'a>(args: &'a [OsString], behind: &[OsString]) -> Result<(&'a [OsString], Vec<PathBuf>), Error> {
     let sections = args.iter().take_while(|a| a.as_bytes().contains(&b'=')).count();
     let (values, files) = args.split_at_checked(sections).unwrap_or((args, &[]));
     if let ([first, ..], [_, ..]) = (files, behind) {
