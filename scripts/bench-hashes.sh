@@ -1,5 +1,6 @@
 #!/bin/bash
-# Hashing all modules of a directory: elfgraft module-hashes build, sha256sum in parallel, and openssl's own speed.
+# Hashing all modules of a directory: elfgraft module-hashes build; sha256sum and openssl over the same files in parallel,
+# in turns; and openssl's own speed without files. On a busy machine: chrt -f 1 scripts/bench-hashes.sh
 #
 #   scripts/bench-hashes.sh [DIR]     # DIR with *.ko; without it copies of testdata's modules
 set -euo pipefail
@@ -19,21 +20,30 @@ find . -maxdepth 1 -name '*.ko' | sed 's/\.ko$/.o/' | sort > "$work/modules.orde
 sed 's/\.o$/.ko/' "$work/modules.order" | tr '\n' '\0' > "$work/files"
 bytes=$(xargs -0 stat -L -c %s < "$work/files" | awk '{ n += $1 } END { print n }')
 
-seconds() { # the best of five runs
-    for _ in 1 2 3 4 5; do
-        local from=${EPOCHREALTIME/,/.}
-        "$@" > "$work/out"
-        echo "${EPOCHREALTIME/,/.} $from" | awk '{ print $1 - $2 }'
-    done | sort -n | head -n 1
-}
+processors=$(nproc) count=$(grep -c . "$work/modules.order")
+share=$(((count + processors - 1) / processors)) # one process each: starting them is not what is measured
 ours() { "$elfgraft" module-hashes build --modules-order "$work/modules.order" --root "$work/root" --endian little; }
-theirs() { xargs -0 -P "$(nproc)" -n 16 sha256sum < "$work/files"; }
-a=$(seconds ours)
-b=$(seconds theirs)
-awk "BEGIN { printf \"%d modules, %.1f MB: elfgraft %.3f s (%.0f MB/s), sha256sum in parallel %.3f s, ratio %.2f\n\",
-     $(grep -c . "$work/modules.order"), $bytes / 1e6, $a, $bytes / 1e6 / $a, $b, $a / $b }"
-if command -v openssl > "$work/out"; then
+coreutils() { xargs -0 -P "$processors" -n "$share" sha256sum < "$work/files"; }
+openssl_dgst() { xargs -0 -P "$processors" -n "$share" openssl dgst -sha256 < "$work/files"; }
+
+rows=(ours coreutils)
+command -v openssl >/dev/null && rows+=(openssl_dgst)
+for _ in $(seq "${ROUNDS:-9}"); do
+    for row in "${rows[@]}"; do
+        from=${EPOCHREALTIME/[.,]/}
+        "$row" > "$work/out"
+        echo "$((${EPOCHREALTIME/[.,]/} - from))" >> "$work/times.$row"
+    done
+done
+median() { sort -n "$work/times.$1" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'; }
+first=$(median ours)
+echo "$count modules, $bytes bytes, $processors processors, load $(cut -d' ' -f1-3 /proc/loadavg)"
+for row in "${rows[@]}"; do
+    median "$row" | awk -v row="$row" -v bytes="$bytes" -v first="$first" \
+        '{ printf "  %-14s %9.2f ms %6.0f MB/s %6.2f x\n", row, $1 / 1000, bytes / $1, $1 / first }'
+done
+if command -v openssl >/dev/null; then
     speed=$(openssl speed -evp sha256 -bytes 16384 -seconds 1 2> "$work/out" | awk 'END { sub("k", "", $NF); print $NF / 1000 }')
-    awk "BEGIN { printf \"openssl speed -evp sha256, 16 kB blocks: %.0f MB/s on one core; elfgraft has %.2f of it per core\n\",
-         $speed, $bytes / 1e6 / $a / $(nproc) / $speed }"
+    awk "BEGIN { printf \"  openssl speed -evp sha256, 16 kB blocks, no files: %.0f MB/s on one core; ours: %.2f of it per core\n\",
+         $speed, $bytes / $first / $processors / $speed }"
 fi

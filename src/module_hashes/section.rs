@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use elfgraft_elf::consts::SHT_NOBITS;
-use elfgraft_elf::{Endianness, Image, SectionIndex};
+use elfgraft_elf::consts::{PT_LOAD, SHT_NOBITS};
+use elfgraft_elf::{Endianness, Image, ProgramHeader, SectionIndex};
 use elfgraft_hashes::{ByteOrder, RootSection};
 
 use crate::blob::open;
@@ -42,7 +42,17 @@ pub fn find(path: &Path, image: &Image) -> Result<SectionIndex, Error> {
     if !header.is_alloc() {
         return fail(format!("section {section} is not allocated: the kernel would not see the root"));
     }
+    // An object that is yet to be linked has no segments; in a vmlinux, what no PT_LOAD holds is not there when it runs.
+    let loads = |s: &ProgramHeader| s.p_type == PT_LOAD && holds(s, header.sh_offset, header.sh_size);
+    if !image.segments.is_empty() && !image.segments.iter().any(loads) {
+        return fail(format!("section {section} is in no PT_LOAD: the kernel would not see the root"));
+    }
     Ok(index)
+}
+
+fn holds(segment: &ProgramHeader, offset: u64, size: u64) -> bool {
+    let end = segment.p_offset.saturating_add(segment.p_filesz);
+    offset >= segment.p_offset && offset.checked_add(size).is_some_and(|section_end| section_end <= end)
 }
 
 /// The root in a vmlinux.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use elfgraft_elf::Image;
-use elfgraft_hashes::{Hash, IdType, LeafHasher, Proof, RootSection, Trailer, parse_merkle_file};
+use elfgraft_hashes::{Hash, IdType, LeafHasher, Proof, RootSection, Trailer, parse_merkle_file, refuse_compressed};
 use serde_json::{Value, json};
 
 use super::section::{NAME, raw_root, root_in};
@@ -51,6 +51,7 @@ fn look(path: &Path) -> Result<Found, Error> {
         return Ok(Found::Root(root));
     }
     let fail = |text: String| Error::file(path, text);
+    refuse_compressed(bytes).map_err(|e| fail(e.to_string()))?;
     let tail = bytes.last_chunk::<{ Trailer::LEN }>().map_or(bytes, |tail| tail);
     let trailer = match Trailer::parse(tail, bytes.len() as u64).map_err(|e| fail(e.to_string()))? {
         None => return root_or_nothing(path, bytes),

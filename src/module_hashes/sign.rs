@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use elfgraft_edit::{Patch, Plan};
-use elfgraft_hashes::{parse_merkle_file, without_proofs};
+use elfgraft_hashes::{parse_merkle_file, refuse_compressed, without_proofs};
 use elfgraft_patch::Builder;
 
 use crate::blob::open;
@@ -45,6 +45,7 @@ impl SignArgs {
 
         let file = open(module)?;
         let fail = |text: &str| Error::file(module, text);
+        refuse_compressed(file.bytes()).map_err(|e| fail(&e.to_string()))?;
         let (contents, other) = without_proofs(file.bytes())
             .map_err(|e| fail(&format!("a broken signature is appended, no proof can follow it: {e}")))?;
         if other.is_some() {

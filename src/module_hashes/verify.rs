@@ -1,9 +1,9 @@
 //! `module-hashes verify`: what the kernel would say.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use elfgraft_hashes::{Verdict, verify_module};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::section::root_of;
 use crate::jobs;
@@ -29,31 +29,36 @@ impl VerifyArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         let root = root_of(&self.root)?;
-        let verdicts =
-            jobs::map(&self.modules, |path| verify_module(path, &root).map_err(|e| Error::file(path, e.to_string())));
+        let verdicts = jobs::map(&self.modules, |path| verify_module(path, &root));
         let all_good = verdicts.iter().all(|verdict| verdict.as_ref().is_ok_and(Verdict::is_good));
         for (path, verdict) in self.modules.iter().zip(verdicts) {
-            match verdict {
-                Ok(verdict) if self.json => {
-                    let value = json!({
-                        "file": path.to_string_lossy(),
-                        "good": verdict.is_good(),
-                        "errno": verdict.errno(),
-                        "position": match verdict {
-                            Verdict::Good { pos } | Verdict::Mismatch { pos, .. } => Some(pos),
-                            _ => None,
-                        },
-                        "text": verdict.to_string(),
-                    });
-                    print(&format!("{value}\n"))?;
-                }
+            match &verdict {
+                _ if self.json => print(&format!("{}\n", json(path, &verdict)))?,
                 Ok(verdict) => {
                     let errno = verdict.errno().map(|errno| format!("{errno}: ")).unwrap_or_default();
                     print(&format!("{}: {errno}{verdict}\n", path.display()))?;
                 }
-                Err(e) => report::error(&e),
+                Err(_) => {}
+            }
+            if let Err(e) = verdict {
+                report::error(&Error::file(path, e.to_string()));
             }
         }
         if all_good { Ok(()) } else { Err(Error::Reported) }
     }
+}
+
+/// One object for each module, one that cannot be read as well: then it is not good, and there is no errno.
+fn json(path: &Path, verdict: &elfgraft_hashes::Result<Verdict>) -> Value {
+    let (good, errno, position, text) = match verdict {
+        Ok(verdict) => {
+            let position = match verdict {
+                Verdict::Good { pos } | Verdict::Mismatch { pos, .. } => Some(*pos),
+                _ => None,
+            };
+            (verdict.is_good(), verdict.errno(), position, verdict.to_string())
+        }
+        Err(e) => (false, None, None, e.to_string()),
+    };
+    json!({ "file": path.to_string_lossy(), "good": good, "errno": errno, "position": position, "text": text })
 }

@@ -124,11 +124,12 @@ fn a_directory_is_no_module() {
 
 #[test]
 fn lines_that_are_no_modules_name_file_and_line() {
-    let cases: [(&str, &str); 5] = [
+    let cases: [(&str, &str); 6] = [
         ("m0.o\nm1.ko\n", "'the order': line 2: 'm1.ko' does not end in '.o'"),
         ("m0.o\r\n", "'the order': line 1 ends in CR LF"),
         ("m0.o\n\nm1.o\n", "'the order': line 2 is empty"),
         ("m0.o\nm1.o\nm0.o\n", "'the order': line 3: 'm0.o' is already on line 1"),
+        ("m0.o\n.//m0.o\n", "'the order': line 2: './/m0.o' is already on line 1"),
         ("m0.o\n\u{1b}[2J\n", "'the order': line 2: '\\u{1b}[2J' does not end in '.o'"),
     ];
     let tree = Tree::new(2);

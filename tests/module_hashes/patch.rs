@@ -132,6 +132,17 @@ fn a_section_that_cannot_hold_a_root() {
         same(&tree.dir.read("bad"), &file, "the file");
         assert!(!tree.dir.path("m0.merkle").exists());
     }
+    // Allocated, but no PT_LOAD brings it to where the kernel runs.
+    let loaded = elfgraft_testkit::layouts::vmlinux(Format::X86_64, true).build();
+    let mut unloaded = loaded.clone();
+    let segments = elfgraft_testkit::read::ReadElf::parse(&loaded).segments;
+    assert!(segments.iter().any(|s| s.p_type == PT_LOAD));
+    for i in 0..segments.len() {
+        unloaded[64 + 56 * i] = 4;
+    }
+    tree.dir.write("bad", &unloaded);
+    tree.run(&["patch", "bad"]).fails(&["'bad'", "section '.module_hashes' [5] is in no PT_LOAD"]);
+    same(&tree.dir.read("bad"), &unloaded, "the file");
     // Whatever the class and the byte order, and wherever the section is.
     for format in Format::FOUR {
         tree.dir.write("good", ElfSpec::new(format, ET_EXEC).section(root.clone()).build());

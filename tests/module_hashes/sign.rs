@@ -80,6 +80,28 @@ fn a_pkcs7_signature_is_refused() {
     }
 }
 
+// The kernel, or what loads modules, decompresses first: a proof behind compressed bytes is one behind nothing.
+#[test]
+fn compressed_modules_are_refused_everywhere() {
+    let tree = Tree::new(1);
+    tree.all_steps();
+    let good = tree.dir.read("m0.ko");
+    for (magic, name) in [(&b"\xfd7zXZ\0"[..], "xz"), (b"\x1f\x8b\x08\0", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")] {
+        let compressed = [magic, &good].concat();
+        for file in ["m0.ko.xz", "m0.ko"] {
+            tree.dir.write(file, &compressed);
+            let words = format!("'{file}': module is compressed ({name})");
+            tree.run(&["verify", "vmlinux", file]).fails(&[&words]);
+            tree.run(&["show", file]).fails(&[&words]);
+            tree.run(&["sign", "--proof", "m0.merkle", file]).fails(&[&words]);
+            same(&tree.dir.read(file), &compressed, "module");
+        }
+        tree.run(&["build", "--proofs"]).fails(&["'m0.ko': module is compressed"]);
+        tree.dir.write("m0.ko", magic);
+        tree.run(&["verify", "vmlinux", "m0.ko"]).fails(&["'m0.ko': module is compressed"]);
+    }
+}
+
 #[test]
 fn a_broken_signature_is_refused() {
     let tree = Tree::new(1);

@@ -134,6 +134,14 @@ fn verify_as_json() {
     );
     assert_eq!((of(1, "file"), of(1, "errno")), (json!("a \"quoted\".ko"), json!("ENODATA")));
     assert_eq!((of(2, "good"), of(2, "errno"), of(2, "position")), (json!(false), json!("ENOKEY"), json!(0)));
+    // A module that cannot be read has its object as well, and its message.
+    let run = tree.run(&["verify", "--json", "vmlinux", "none.ko", "m0.ko"]);
+    run.check(run.code() == Some(1) && run.stderr().contains("'none.ko': cannot read module"), "named");
+    let objects = self::objects(&run);
+    let none = &objects[0];
+    assert_eq!((&none["file"], &none["good"], &none["errno"]), (&json!("none.ko"), &json!(false), &Value::Null));
+    assert!(none["text"].as_str().unwrap().starts_with("cannot read module: No such file"), "{none}");
+    assert_eq!(objects[1]["good"], json!(true));
 }
 
 #[test]

@@ -49,6 +49,12 @@ pub enum Error {
     },
     /// Occurs when a module is a directory, device, FIFO or socket.
     NotAFile,
+    /// Occurs when a module is compressed: the kernel decompresses first, so neither hash nor proof
+    /// would be for what it looks at.
+    Compressed {
+        /// What with: `xz`, `gzip` or `zstd`.
+        format: &'static str,
+    },
     /// Occurs when a module is written to or replaced while it is read.
     Changed {
         /// Size in bytes before it was read.
@@ -96,6 +102,9 @@ impl fmt::Display for Error {
             Self::TooMany { line } => write!(f, "line {line}: a module hash has 32 bits for the position, not more"),
             Self::Read { source } => write!(f, "cannot read module: {source}"),
             Self::NotAFile => write!(f, "cannot read module: not a regular file"),
+            Self::Compressed { format } => {
+                write!(f, "module is compressed ({format}); hashes and proofs are of what is inside")
+            }
             Self::Changed { before, after } if before != after => {
                 write!(f, "module changed while it was read: {before} bytes, then {after}")
             }

@@ -20,7 +20,7 @@ const PIECE: usize = 32 * 1024;
 /// got one: see [`without_proofs`](crate::without_proofs). Anything else at the end, a PKCS#7
 /// signature as well, is contents.
 ///
-/// Fails when the module is not a regular file, cannot be read, or changes meanwhile.
+/// Fails when the module is not a regular file, is compressed, cannot be read, or changes meanwhile.
 pub fn hash_module(path: &Path, pos: u32) -> Result<Hash> {
     let module = ModuleFile::open(path)?;
     let mut contents = module.len();
@@ -28,6 +28,16 @@ pub fn hash_module(path: &Path, pos: u32) -> Result<Hash> {
         contents = signature.start;
     }
     module.hash(pos, contents)
+}
+
+/// What a file that begins like this is compressed with, of what kbuild compresses modules with.
+/// A compressed module is no module yet: `Err(`[`Error::Compressed`]`)`.
+pub fn refuse_compressed(start: &[u8]) -> Result<()> {
+    let known: [(&[u8], _); 3] = [(b"\xfd7zXZ\0", "xz"), (b"\x1f\x8b", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")];
+    match known.iter().find(|(magic, _)| start.starts_with(magic)) {
+        Some(&(_, format)) => Err(Error::Compressed { format }),
+        None => Ok(()),
+    }
 }
 
 /// A module, open, and how it was when it was opened.
@@ -73,6 +83,14 @@ impl<'a> ModuleFile<'a> {
         })
     }
 
+    /// Fails when the module is compressed.
+    pub(crate) fn check_uncompressed(&self) -> Result<()> {
+        let mut start = [0; 8];
+        let (start, _) = start.split_at_mut(at_most(self.len(), 8));
+        self.read_exact_at(start, 0)?;
+        refuse_compressed(start)
+    }
+
     /// The leaf of the first `len` bytes at position `pos`, and whether the file stayed the same
     /// since it was opened.
     pub(crate) fn hash(&self, pos: u32, len: u64) -> Result<Hash> {
@@ -83,6 +101,9 @@ impl<'a> ModuleFile<'a> {
             let wanted = at_most(len - offset, PIECE);
             let (piece, _) = buffer.split_at_mut(wanted);
             self.read_exact_at(piece, offset)?;
+            if offset == 0 {
+                refuse_compressed(piece)?;
+            }
             leaf.update(piece);
             offset += wanted as u64;
         }
@@ -174,6 +195,18 @@ mod tests {
             let error = hash_module(path, 0).unwrap_err();
             assert!(matches!(error, Error::NotAFile), "{error}");
         }
+    }
+
+    #[test]
+    fn compressed_modules_have_no_hash() {
+        for (start, format) in [(&b"\xfd7zXZ\0\0"[..], "xz"), (b"\x1f\x8b\x08", "gzip"), (b"\x28\xb5\x2f\xfd", "zstd")]
+        {
+            let (_dir, path) = module(start);
+            let error = hash_module(&path, 0).unwrap_err();
+            assert!(matches!(error, Error::Compressed { format: told } if told == format), "{error}");
+        }
+        let (_dir, path) = module(b"\x1f");
+        assert!(hash_module(&path, 0).is_ok());
     }
 
     #[test]

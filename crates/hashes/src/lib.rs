@@ -30,7 +30,7 @@ mod tree;
 mod verify;
 
 pub use error::{Error, Result};
-pub use file::hash_module;
+pub use file::{hash_module, refuse_compressed};
 pub use order::{Module, parse_order};
 pub use root::{ByteOrder, RootSection};
 pub use signature::{IdType, Trailer, TrailerError, merkle_file, parse_merkle_file, without_proofs};

@@ -1,9 +1,9 @@
 //! `modules.order`: which modules there are, and at which position each one is.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::{Component, Path, PathBuf};
 
 use crate::{Error, Result};
 
@@ -56,7 +56,7 @@ pub fn parse_order(contents: &[u8]) -> Result<Vec<Module<'_>>> {
             let name = name.to_vec();
             return Err(Error::NotAnObject { line, name });
         };
-        if let Some(first) = seen.insert(stem, line) {
+        if let Some(first) = seen.insert(same_path(stem), line) {
             let name = name.to_vec();
             return Err(Error::ListedTwice { line, first, name });
         }
@@ -64,6 +64,13 @@ pub fn parse_order(contents: &[u8]) -> Result<Vec<Module<'_>>> {
         modules.push(Module { stem, pos });
     }
     Ok(modules)
+}
+
+/// The same for paths to one file, as far as names tell: `./a//b` is `a/b`. Two positions of one module would be two
+/// proofs in one `.merkle` file.
+fn same_path(stem: &[u8]) -> PathBuf {
+    let path = Path::new(OsStr::from_bytes(stem));
+    path.components().filter(|part| *part != Component::CurDir).collect()
 }
 
 #[cfg(test)]
@@ -146,5 +153,12 @@ mod tests {
     #[test]
     fn module_listed_twice() {
         assert_eq!(error(b"a.o\nb.o\nc.o\nb.o\n"), "line 4: 'b.o' is already on line 2; a module has one position");
+        for again in ["./b.o", ".//b.o", "././b.o"] {
+            let text = format!("line 3: '{again}' is already on line 2; a module has one position");
+            assert_eq!(error(format!("a.o\nb.o\n{again}\n").as_bytes()), text);
+        }
+        assert!(error(b"net/a.o\nnet/./a.o\n").starts_with("line 2: 'net/./a.o' is already on line 1"));
+        // Other directories are other modules.
+        assert_eq!(parse_order(b"a.o\nb/a.o\n../a.o\n/a.o\n").unwrap().len(), 4);
     }
 }

@@ -85,12 +85,15 @@ impl fmt::Display for Verdict {
 }
 
 /// Judges the module at `path` by the root in vmlinux. Fails only when the module cannot be read,
-/// or changes meanwhile.
+/// is compressed, or changes meanwhile.
 pub fn verify_module(path: &Path, root: &RootSection) -> Result<Verdict> {
     let module = ModuleFile::open(path)?;
     let signature = match module.trailer(module.len())? {
         Err(error) => return Ok(Verdict::Broken(error)),
-        Ok(None) => return Ok(Verdict::Unsigned),
+        Ok(None) => {
+            module.check_uncompressed()?;
+            return Ok(Verdict::Unsigned);
+        }
         Ok(Some(trailer)) if trailer.id_type == IdType::Pkcs7 => return Ok(Verdict::Pkcs7),
         Ok(Some(trailer)) => trailer.signature,
     };
