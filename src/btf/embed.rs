@@ -65,7 +65,7 @@ struct EmbedArgs {
     #[arg(long, value_name = "FILE")]
     btf_ids: Option<PathBuf>,
     /// Distill --btf-base: .BTF.base gets of it what --btf refers to, so that kernels of other builds can load the module
-    #[arg(long, requires = "btf", requires = "btf_base", conflicts_with_all = ["distilled_base", "btf_ids", "raw"])]
+    #[arg(long, alias = "distill_base", requires = "btf", requires = "btf_base", conflicts_with_all = ["distilled_base", "btf_ids", "raw"])]
     distill_base: bool,
     /// Embed --btf as it is. Else it becomes what the kernel's build embeds: kfuncs with implicit arguments get the
     /// prototypes that BPF programs see, types are sorted by name
@@ -77,7 +77,7 @@ struct EmbedArgs {
     #[arg(long)]
     drop_signature: bool,
     /// Treat warnings as errors
-    #[arg(long)]
+    #[arg(long, alias = "fatal_warnings")]
     fatal_warnings: bool,
     #[command(flatten)]
     out: Output,

@@ -27,7 +27,8 @@ const INDEX_FROM: usize = 4;
 #[derive(Debug, clap::Args)]
 struct Known {
     /// BTF that split BTF continues: a vmlinux, or raw BTF. Not needed where the module has a .BTF.base
-    #[arg(long, value_name = "VMLINUX|BTF")]
+    // `-b` and the underscores below are resolve_btfids': makefiles give its options to whatever does its work.
+    #[arg(short = 'b', long, alias = "btf_base", value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
     /// The base that the IDs now in the file refer to, where it is another one: it proves where symbols belong that
     /// another tool left behind when it sorted the sets

@@ -26,7 +26,7 @@ pub struct WriteArgs {
     #[arg(long)]
     drop_signature: bool,
     /// Treat warnings as errors
-    #[arg(long)]
+    #[arg(long, alias = "fatal_warnings")]
     fatal_warnings: bool,
     #[command(flatten)]
     out: Output,

@@ -1,17 +1,12 @@
 //! The rules of docs/module-hashes.md, taken from there and run by make.
 
 use std::fs;
-use std::path::Path;
 
 use crate::Tree;
-use crate::util::{ELFGRAFT, fixture, installed, same};
+use crate::util::{self, ELFGRAFT, fixture, installed, same};
 
-/// The ```make block that begins with this comment.
 fn block(title: &str) -> String {
-    let docs = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/module-hashes.md")).unwrap();
-    let start = docs.find(&format!("```make\n# {title}\n")).unwrap_or_else(|| panic!("no block '{title}'"));
-    let block = &docs[start + "```make\n".len()..];
-    block[..block.find("```").unwrap()].to_owned()
+    util::docs::block("module-hashes.md", "make", title)
 }
 
 /// What kbuild has around them: a target is made when it is missing or something is newer, which is then told.
