@@ -1,6 +1,7 @@
 //! The names elfgraft answers to: `elfgraft COMMAND`, or a drop-in by the name it is called by.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -72,6 +73,9 @@ fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
 /// Reads the command line of one tool. Only its own options are set up: a build calls this tens of thousands of times.
 fn parse_as<T: clap::Args>(name: &'static str, args: Vec<OsString>) -> Result<T, Error> {
     let tool = T::augment_args(clap::Command::new(name).version(concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"))));
+    // As getopt_long: what follows an option that takes a value is the value, whatever it looks like.
+    let takes_value = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
+    let tool = tool.mut_args(|arg| if takes_value(&arg) { arg.allow_hyphen_values(true) } else { arg });
     Ok(T::from_arg_matches(&tool.try_get_matches_from(args)?)?)
 }
 
@@ -95,6 +99,8 @@ fn parse(args: Vec<OsString>) -> Result<Command, Error> {
         Some("set") => Command::Set(parse_as("elfgraft set", tool("elfgraft set"))?),
         Some("objcopy") => Command::Objcopy(Box::new(parse_as("elfgraft objcopy", tool("elfgraft objcopy"))?)),
         Some("strip") => Command::Strip(Box::new(parse_as("elfgraft strip", tool("elfgraft strip"))?)),
+        // 1 means that files differ.
+        Some("diff") => Cli::try_parse_from(args).map_err(|e| Error::from(e).or_trouble())?.command,
         _ => Cli::try_parse_from(args)?.command,
     })
 }
@@ -110,11 +116,16 @@ fn run(command: Command) -> Result<(), Error> {
         Command::ModuleHashes(args) => args.run(),
         Command::Diff(args) => args.run(),
         Command::Check(args) => args.run(),
-        Command::Verify(args) => args.run(&Own { files: edited_files, run: run_observed }),
+        Command::Verify(args) => args.run(&own()),
         Command::Objcopy(args) => args.run(),
         Command::Strip(args) => args.run(),
         Command::ResolveBtfids(args) => args.run(),
     }
+}
+
+/// Our own edits, for `verify`.
+pub fn own() -> Own {
+    Own { files: edited_files, run: run_observed }
 }
 
 /// Runs a command line, and tells what its edits decided.
@@ -130,6 +141,9 @@ fn edited_files(args: &[OsString]) -> Result<(Vec<PathBuf>, Vec<OsString>), Erro
     let known = |name: &OsString| Cli::command().get_subcommands().any(|c| name == c.get_name());
     let mut line: Vec<OsString> = args.to_vec();
     if !line.first().is_some_and(known) {
+        if let Some(word) = line.first().filter(|w| !w.as_bytes().starts_with(b"-") && !Path::new(w).is_file()) {
+            return Err(Error::Usage(format!("'{}' is no edit; verify takes {EDITS}, then the files", word.display())));
+        }
         line.insert(0, "objcopy".into());
     }
     // The files are what stands behind everything else and is there: as many as the command line does without, since the
@@ -139,21 +153,35 @@ fn edited_files(args: &[OsString]) -> Result<(Vec<PathBuf>, Vec<OsString>), Erro
         let (edit, files) = line.split_at(line.len() - count);
         let words = [OsString::from("elfgraft")].into_iter().chain(edit.iter().chain(files.first()).cloned());
         match Cli::try_parse_from(words).map(|cli| cli.command) {
-            Ok(
-                Command::Set(_)
-                | Command::Remove(_)
-                | Command::Objcopy(_)
-                | Command::Strip(_)
-                | Command::Btf(_)
-                | Command::BtfIds(_)
-                | Command::ModuleHashes(_),
-            ) => return Ok((files.iter().map(PathBuf::from).collect(), edit.to_vec())),
+            Ok(command) => {
+                if let Some(why) = no_edit(&command) {
+                    return Err(Error::Usage(format!("nothing to verify: {why}")));
+                }
+                return Ok((files.iter().map(PathBuf::from).collect(), edit.to_vec()));
+            }
             Err(_) if count > 1 => {}
             Err(e) => return Err(e.into()),
-            Ok(_) => break,
         }
     }
-    Err(Error::Usage("verify takes an edit (set, remove, objcopy, strip, btf, btf-ids), then the files".into()))
+    Err(Error::Usage(format!("verify takes an edit ({EDITS}), then the files")))
+}
+
+/// Commands that `verify` knows.
+const EDITS: &str =
+    "set, remove, objcopy, strip, btf embed, btf-ids sort, btf-ids resolve, module-hashes patch, module-hashes sign";
+
+/// Why a command does not edit its file, or does more than that: it would write beside the private copies.
+fn no_edit(command: &Command) -> Option<&'static str> {
+    match command {
+        Command::Set(args) => args.elsewhere(),
+        Command::Remove(args) => args.elsewhere(),
+        Command::Objcopy(args) => args.elsewhere(),
+        Command::Strip(args) => args.elsewhere(),
+        Command::Btf(args) => args.elsewhere(),
+        Command::BtfIds(args) => args.elsewhere(),
+        Command::ModuleHashes(args) => args.elsewhere(),
+        _ => Some("the command does not edit its files"),
+    }
 }
 
 #[cfg(test)]

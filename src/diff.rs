@@ -4,6 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
+use elfgraft_compare::Reader;
 use elfgraft_compare::check::{self, Severity};
 use elfgraft_compare::diff::{self, Key, Which};
 use elfgraft_patch::Input;
@@ -32,6 +33,9 @@ pub struct DiffArgs {
     /// Print JSON
     #[arg(long)]
     json: bool,
+    /// Say who read the files, also where that is goblin; JSON always says it
+    #[arg(short, long)]
+    verbose: bool,
     /// List the keys that --ignore knows, and what they mean
     #[arg(long)]
     list_keys: bool,
@@ -40,10 +44,7 @@ pub struct DiffArgs {
 impl DiffArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        self.compare().map_err(|e| match e {
-            Error::Reported => e,
-            other => Error::Trouble(Box::new(other)),
-        })
+        self.compare().map_err(Error::or_trouble)
     }
 
     fn compare(&self) -> Result<(), Error> {
@@ -67,6 +68,9 @@ impl DiffArgs {
             print(&format!("{}\n", report.to_json()))?;
         } else {
             print(&lines(&report))?;
+            for (path, reader) in [a, b].into_iter().zip(&report.readers) {
+                read_by(path, Some(reader), self.verbose);
+            }
         }
         if report.is_equal() { Ok(()) } else { Err(Error::Reported) }
     }
@@ -88,6 +92,13 @@ fn lines(report: &diff::Report) -> String {
         let _ = writeln!(text, "  and {more} more [{key}]");
     }
     text
+}
+
+/// Says who read a file: always where it was not goblin alone, which refuses some valid files.
+fn read_by(path: &Path, reader: Option<&Reader>, verbose: bool) {
+    if let Some(reader) = reader.filter(|reader| verbose || **reader != Reader::Goblin) {
+        report::note(path, &format!("read by {reader}"));
+    }
 }
 
 /// Colour goes to people only: a terminal, and NO_COLOR not set.
@@ -115,6 +126,9 @@ pub struct CheckArgs {
     /// Print JSON, one object a line for each file
     #[arg(long)]
     json: bool,
+    /// Say who read the files, also where that is goblin; JSON always says it
+    #[arg(short, long)]
+    verbose: bool,
     /// List the rules, their severities, and why they matter
     #[arg(long)]
     list_rules: bool,
@@ -164,6 +178,7 @@ impl CheckArgs {
                 let _ = writeln!(text, "{shown}: and {more} more [{rule}]");
             }
             print(&text)?;
+            read_by(path, report.reader.as_ref(), self.verbose);
         }
         Ok(match report.worst() {
             Some(Severity::Error) => false,

@@ -11,7 +11,7 @@ use crate::blob::{load, open, outputs};
 use crate::jobs::for_each;
 use crate::objcopy::patterns;
 use crate::report::Error;
-use crate::run::{Output, dump, edit};
+use crate::run::{Output, dumps, edit};
 
 /// Replace sections, or add them where there are none: one atomic rewrite per file.
 ///
@@ -83,6 +83,11 @@ struct Common {
 }
 
 impl SetArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        self.common.out.elsewhere(self.output.as_deref())
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         let (values, files) = sections_then_files(&self.args, &self.files)?;
@@ -98,6 +103,11 @@ impl SetArgs {
 }
 
 impl RemoveArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        self.common.out.elsewhere(self.output.as_deref())
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         let all: Vec<OsString> = [&self.pattern].into_iter().chain(&self.sections).cloned().collect();
@@ -116,10 +126,8 @@ impl DumpArgs {
         let file = open(input)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;
         let output = Output { dry_run: self.dry_run, ..Output::default() };
-        for (name, target) in outputs("dump", values)? {
-            dump(&image, input, &name, &target, output)?;
-        }
-        Ok(())
+        let dumps = dumps(&file, &image, outputs("dump", values)?, "")?;
+        dumps.iter().try_for_each(|dump| dump.run(&image, input, output))
     }
 }
 

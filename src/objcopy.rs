@@ -17,7 +17,7 @@ use crate::archive::{is_archive, plan_archive};
 use crate::blob::{Blob, assignment, load, number, open, outputs};
 use crate::records::{ihex, srec};
 use crate::report::Error;
-use crate::run::{Output, dump, finish};
+use crate::run::{self, Output, finish};
 use crate::strip::strip_of;
 use crate::symbols::{RebindArgs, SymbolArgs};
 use crate::targets::{self, TargetFormat};
@@ -175,6 +175,14 @@ impl FormArgs {
 }
 
 impl ObjcopyArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        match &self.dump_section[..] {
+            [] => self.out.elsewhere(self.output.as_deref()),
+            _ => Some("--dump-section writes other files"),
+        }
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         let added = load("--add-section", &self.add_section)?;
@@ -234,8 +242,9 @@ impl ObjcopyArgs {
             _ => Some(plan(&image, &edits)),
         };
         let plan = plan.transpose().map_err(Error::edit(&self.input))?;
-        for (name, target) in &dumps {
-            dump(&image, &self.input, name, target, self.out)?;
+        // All of them are there before one is written.
+        for dump in run::dumps(&file, &image, dumps, "--dump-section: ")? {
+            dump.run(&image, &self.input, self.out)?;
         }
         match &plan {
             Some(plan) => finish(&file, self.output.as_deref().unwrap_or(&self.input), plan, self.out),
@@ -318,7 +327,7 @@ impl ObjcopyArgs {
                 .map(|b| Content { section: Target::Name(b.name.clone()), bytes: b.bytes() })
                 .collect(),
             flags: by_pattern("--set-section-flags", &self.set_section_flags, |v| {
-                FlagSet::parse(&v.to_string_lossy()).map_err(Error::Usage)
+                flags("--set-section-flags", v.as_bytes())
             })?,
             align: by_pattern("--set-section-alignment", &self.set_section_alignment, |v| {
                 number("--set-section-alignment", v)
@@ -378,6 +387,11 @@ pub fn by_pattern<T>(
         .collect()
 }
 
+/// Section flags of an option, which the message names.
+pub fn flags(option: &str, words: &[u8]) -> Result<FlagSet, Error> {
+    FlagSet::parse(&String::from_utf8_lossy(words)).map_err(|e| Error::Usage(format!("{option}: {e}")))
+}
+
 fn rename(value: &OsString) -> Result<Rename, Error> {
     let (from, value) = assignment("--rename-section", value)?;
     let mut words = value.as_bytes().splitn(2, |&b| b == b',');
@@ -385,6 +399,6 @@ fn rename(value: &OsString) -> Result<Rename, Error> {
     if to.is_empty() {
         return Err(Error::Usage(format!("--rename-section: '{}=' has no new name", from.escape_ascii())));
     }
-    let flags = words.next().map(|list| FlagSet::parse(&String::from_utf8_lossy(list)).map_err(Error::Usage));
+    let flags = words.next().map(|list| flags("--rename-section", list));
     Ok(Rename { from: from.to_vec(), to, flags: flags.transpose()? })
 }

@@ -39,6 +39,24 @@ impl Error {
         Error::File(path.to_owned(), text.into())
     }
 
+    /// For commands whose exit status 1 means something else: trouble, unless help was asked for.
+    pub fn or_trouble(self) -> Error {
+        match self {
+            Error::Reported => self,
+            Error::Clap(e) if !e.use_stderr() => Error::Clap(e),
+            other => Error::Trouble(Box::new(other)),
+        }
+    }
+
+    /// The same about another file, if it is about `from`.
+    pub fn about(self, from: &Path, to: &Path) -> Error {
+        match self {
+            Error::Edit(path, e) if path == from => Error::Edit(to.to_owned(), e),
+            Error::File(path, text) if path == from => Error::File(to.to_owned(), text),
+            other => other,
+        }
+    }
+
     /// For `map_err`: a refusal of the editor, with the file it concerns.
     pub fn edit<E: Into<EditError>>(path: &Path) -> impl FnOnce(E) -> Error + '_ {
         move |e| Error::Edit(path.to_owned(), e.into())

@@ -1,11 +1,13 @@
 //! One file through all phases: open, read, plan, explain or commit, report.
 
 use std::cell::RefCell;
-use std::path::Path;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use elfgraft_edit::{Decision, Edits, Plan, plan};
-use elfgraft_elf::Image;
 use elfgraft_elf::consts::SHT_NOBITS;
+use elfgraft_elf::{Image, SectionIndex};
 use elfgraft_patch::{Input, Kind, Options, Outcome, WriteOptions, commit, explain, write_file, write_to};
 
 use crate::blob::open;
@@ -32,6 +34,15 @@ pub struct Output {
 }
 
 impl Output {
+    /// For `verify`: why nothing would be edited, or another file than the one that is named.
+    pub fn elsewhere(self, output: Option<&Path>) -> Option<&'static str> {
+        match output {
+            _ if self.dry_run => Some("--dry-run writes nothing"),
+            Some(_) => Some("the result goes into another file; leave the output out, copies are edited anyway"),
+            None => None,
+        }
+    }
+
     fn options(self) -> Options {
         let Output { in_place, fsync, preserve_dates, .. } = self;
         Options { in_place, fsync, preserve_times: preserve_dates }
@@ -113,36 +124,76 @@ fn dry_run(path: &Path, plan: &Plan) -> String {
     text
 }
 
-/// Writes the contents of one section to a file. The input is opened for reading only.
-pub fn dump(image: &Image, input: &Path, name: &[u8], target: &Path, output: Output) -> Result<(), Error> {
-    let shown = name.escape_ascii();
-    let fail = |text: String| Err(Error::file(input, format!("--dump-section: {text}")));
-    let index = match image.named(name).as_slice() {
-        [one] => *one,
-        [] => return fail(format!("there is no section '{shown}'")),
-        several => {
-            let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
-            return fail(format!("{} sections are named '{shown}': {}", several.len(), list.join(", ")));
+/// A section to write to a file.
+pub struct Dump<'a> {
+    index: SectionIndex,
+    contents: &'a [u8],
+    target: PathBuf,
+}
+
+/// Finds the sections that are to be written to files: all are there before the first is written.
+pub fn dumps<'a>(
+    file: &Input,
+    image: &Image<'a>,
+    names: Vec<(Vec<u8>, PathBuf)>,
+    option: &str,
+) -> Result<Vec<Dump<'a>>, Error> {
+    let input = file.path();
+    let fail = |text: String| Err(Error::file(input, format!("{option}{text}")));
+    let mut dumps: Vec<Dump> = Vec::new();
+    for (name, target) in names {
+        let shown = name.escape_ascii();
+        let index = match image.named(&name).as_slice() {
+            [one] => *one,
+            [] => return fail(format!("there is no section '{shown}'")),
+            several => {
+                let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
+                return fail(format!("{} sections are named '{shown}': {}", several.len(), list.join(", ")));
+            }
+        };
+        let header = image.header(index).map_err(Error::edit(input))?;
+        if header.sh_type == SHT_NOBITS {
+            return fail(format!("section {} is SHT_NOBITS: it has no contents in the file", image.describe(index)));
         }
-    };
-    let header = image.header(index).map_err(Error::edit(input))?;
-    if header.sh_type == SHT_NOBITS {
-        return fail(format!("section {} is SHT_NOBITS: it has no contents in the file", image.describe(index)));
+        let contents = image.contents(index).map_err(Error::edit(input))?;
+        if same_file(file, &target) {
+            return fail(format!("'{}' is the file that is read", target.display()));
+        }
+        if let Some(other) = dumps.iter().find(|other| other.target == target && other.index != index) {
+            let (one, two) = (image.describe(other.index), image.describe(index));
+            // One pipe or device may take several; a file would hold the last.
+            if target != Path::new("-") && fs::metadata(&target).map_or(true, |m| m.is_file()) {
+                return fail(format!("sections {one} and {two} go to one file, '{}'", target.display()));
+            }
+        }
+        dumps.push(Dump { index, contents, target });
     }
-    let contents = image.contents(index).map_err(Error::edit(input))?;
-    if output.dry_run {
-        let line = format!(
-            "{}: dump section {} ({} bytes) to '{}'\n",
-            input.display(),
-            image.describe(index),
-            contents.len(),
-            target.display()
-        );
-        return report::print(&line);
+    Ok(dumps)
+}
+
+fn same_file(file: &Input, target: &Path) -> bool {
+    let id = |m: fs::Metadata| (m.dev(), m.ino());
+    file.metadata().is_some_and(|m| fs::metadata(target).is_ok_and(|other| id(other) == (m.dev(), m.ino())))
+}
+
+impl Dump<'_> {
+    /// Writes the file, or says that it would.
+    pub fn run(&self, image: &Image, input: &Path, output: Output) -> Result<(), Error> {
+        let (target, contents) = (&self.target, self.contents);
+        if output.dry_run {
+            let line = format!(
+                "{}: dump section {} ({} bytes) to '{}'\n",
+                input.display(),
+                image.describe(self.index),
+                contents.len(),
+                target.display()
+            );
+            return report::print(&line);
+        }
+        if target == Path::new("-") {
+            return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::Stdout);
+        }
+        write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
+        Ok(())
     }
-    if target == Path::new("-") {
-        return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::Stdout);
-    }
-    write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
-    Ok(())
 }

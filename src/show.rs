@@ -6,7 +6,7 @@ use elfgraft_elf::consts::*;
 use elfgraft_elf::{Endianness, Image, SectionHeader, SectionIndex};
 
 use crate::blob::open;
-use crate::report::{Error, print};
+use crate::report::{self, Error, print};
 
 /// Tell what is in ELF files: sections, what elfgraft knows of them, the signature.
 #[derive(Debug, clap::Args)]
@@ -19,13 +19,21 @@ pub struct ShowArgs {
 impl ShowArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
+        let mut failed = false;
         for path in &self.files {
-            let file = open(path)?;
-            let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
-            print(&show(path, &image))?;
+            if let Err(e) = one(path) {
+                report::error(&e);
+                failed = true;
+            }
         }
-        Ok(())
+        if failed { Err(Error::Reported) } else { Ok(()) }
     }
+}
+
+fn one(path: &Path) -> Result<(), Error> {
+    let file = open(path)?;
+    let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
+    print(&show(path, &image))
 }
 
 fn show(path: &Path, image: &Image) -> String {

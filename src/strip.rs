@@ -60,6 +60,11 @@ pub struct StripArgs {
 }
 
 impl StripArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        self.out.elsewhere(self.output.as_deref())
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         let symbols = self.symbols.edits()?;

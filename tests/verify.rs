@@ -58,6 +58,92 @@ fn our_edits_keep_the_laws() {
     assert!(verdict(&text, "L2").contains("holds") && verdict(&text, "L3").contains("holds"), "{text}");
 }
 
+/// What follows from an edit is no difference: members of a group that goes, names that become others.
+#[test]
+fn what_was_asked_for_is_not_found() {
+    for (line, file) in [
+        ("strip", "demo.ko"),
+        ("strip --strip-unneeded", "demo.ko"),
+        ("strip --only-keep-debug", "hello"),
+        ("-R .text.shared", "demo.ko"),
+        ("-R .group", "demo.ko"),
+        ("--rename-section .text=.foo --rename-section .data=.bar,alloc,data", "demo.ko"),
+        ("--redefine-sym init_module=foo --redefine-sym demo_list_add=bar", "demo.ko"),
+        ("--globalize-symbol=demo_init --weaken-symbol=init_module", "demo.ko"),
+        ("--weaken", "obj-mips.o"),
+        ("--localize-symbol=init_module", "demo.ko"),
+        ("--add-symbol foo=.text:3,local", "demo.ko"),
+        ("--set-section-flags .comment=alloc --set-section-alignment .comment=16", "demo.ko"),
+        ("--set-section-flags .modinfo=noload", "vmlinux"),
+        ("remove .modinfo", "vmlinux"),
+    ] {
+        let words: Vec<_> = line.split(' ').collect();
+        let (status, text) = run(&[&["verify"], &words[..], &[fixture(file).to_str().unwrap()]].concat());
+        assert!(status == 0 && !text.contains("BROKEN"), "{line}: {text}");
+    }
+}
+
+/// Law L2 with BTF in which every type has another ID: sets are sorted otherwise, and come back.
+#[test]
+fn detours_lead_through_other_btf_and_other_modules() {
+    let file = |name: &str| fixture(name).display().to_string();
+    let (demo, sorted, btf, base) =
+        (file("demo.ko"), file("demo-upstream-sorted.ko"), file("demo.btf"), file("vmlinux"));
+    let detour = |args: &[&str], what: &str| {
+        let (status, text) = run(&[&["verify"], args].concat());
+        assert!(
+            status == 0 && verdict(&text, "L2").contains(&format!("holds: after a detour through {what}")),
+            "{text}"
+        );
+    };
+    let other = "BTF with other type IDs";
+    detour(&["btf", "embed", "--btf", &btf, "--btf-base", &base, &demo], other);
+    detour(&["btf", "embed", "--raw", &format!("--btf={btf}"), "--btf-base", &base, &demo], other);
+    detour(&["btf-ids", "resolve", "--btf-base", &base, &sorted], other);
+    detour(&["btf-ids", "resolve", &base], other);
+    detour(&["--other", &file("demo2.btf"), "set", &format!(".BTF={btf}"), &demo], "the other contents");
+    let dir = tempfile::tempdir().unwrap();
+    let order = dir.path().join("modules.order");
+    std::fs::write(&order, "demo.o\nlivepatch.o\ntagged.o\n").unwrap();
+    let testdata = file("");
+    let patch = ["module-hashes", "patch", "--directory", &testdata, "--modules-order", order.to_str().unwrap(), &base];
+    detour(&patch, "the modules in another order");
+}
+
+#[test]
+fn verify_writes_nothing_but_copies() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    std::fs::copy(fixture("demo.ko"), path("x.ko")).unwrap();
+    std::fs::write(path("f"), "old").unwrap();
+    let (x, f) = (path("x.ko"), path("f"));
+    for (args, why) in [
+        (&["set", "-o", &f, ".comment=/dev/null", &x][..], "the result goes into another file"),
+        (&["remove", "-o", &f, ".comment", &x], "the result goes into another file"),
+        (&["strip", "-o", &f, &x], "the result goes into another file"),
+        (&["--dump-section", &format!(".comment={f}"), &x], "--dump-section writes other files"),
+        (&["set", "--dry-run", ".comment=/dev/null", &x], "--dry-run writes nothing"),
+        (&["btf-ids", "show", &x], "does not edit"),
+        (&["show", &x], "does not edit"),
+        (&["module-hashes", "patch", "--proofs", &x], "--proofs writes other files"),
+        (&["--command", "true", &x], "'{file}'"),
+        (&["--command", "rm {file}", &x], "leaves no file"),
+        (&["no-such-edit", &x], "no-such-edit"),
+    ] {
+        let (status, text) = run(&[&["verify"], args].concat());
+        assert!(status == 1 && text.contains(why), "{args:?}: {text}");
+    }
+    // The value of a rename may be the name of a file.
+    let rename = format!("--rename-section=.comment={f}");
+    assert_eq!(run(&["verify", &rename, &x]).0, 0);
+    assert_eq!(std::fs::read(&f).unwrap(), b"old");
+    assert_eq!(std::fs::read(&x).unwrap(), std::fs::read(fixture("demo.ko")).unwrap());
+    assert_eq!(std::fs::read_dir(&dir).unwrap().count(), 2);
+    // People know their file, not our copy of it.
+    let (_, text) = run(&["verify", "set", ".module_hashes=/dev/null", fixture("vmlinux").to_str().unwrap()]);
+    assert!(text.contains(&format!("'{}': section '.module_hashes'", fixture("vmlinux").display())), "{text}");
+}
+
 #[test]
 fn adding_twice_is_found_in_ours_too() {
     let add = format!(".new={}", fixture("demo.btf").display());
@@ -79,10 +165,22 @@ fn b1_what_gnu_objcopy_breaks_is_found() {
     for law in ["L1", "L2", "L3"] {
         assert!(verdict(&text, law).contains("BROKEN"), "{law}: {text}");
     }
-    // It moves sections on the way, and the signature goes without a word.
+    assert!(verdict(&text, "L4").contains("holds: 21 parts have another place"), "it moves sections: {text}");
+    // The signature goes without a word.
     let (_, text) =
         run(&["verify", "--command", "objcopy -R .comment {file}", fixture("demo-signed.ko").to_str().unwrap()]);
     assert!(verdict(&text, "L4").contains("BROKEN") && text.contains("[signature]"), "{text}");
+}
+
+#[test]
+fn d2_flags_that_gnu_strip_loses_are_found() {
+    if !has("strip") {
+        return;
+    }
+    let livepatch = fixture("livepatch.ko");
+    let (status, text) = run(&["verify", "--command", "strip -g {file}", livepatch.to_str().unwrap()]);
+    let lost = "section '.klp.rela.vmlinux..text' [10]: sh_flags 0x100042 (AI) -> 0x100002 (A)";
+    assert!(status == 1 && verdict(&text, "L4").contains("BROKEN") && text.contains(lost), "{text}");
 }
 
 #[test]
@@ -162,6 +260,9 @@ fn diff_says_in_one_line_which_flag_changed() {
     assert_ne!(status, 2);
     assert_eq!(run(&["diff", a.to_str().unwrap(), a.to_str().unwrap()]).0, 0);
     assert_eq!(run(&["diff", a.to_str().unwrap(), "/nowhere"]).0, 2, "trouble is 2, as with diff");
+    assert_eq!(run(&["diff", a.to_str().unwrap()]).0, 2);
+    assert_eq!(run(&["diff", "--no-such-option"]).0, 2);
+    assert_eq!(run(&["diff", "--help"]).0, 0);
 }
 
 #[test]
@@ -180,4 +281,30 @@ fn check_passes_fixtures_and_names_what_is_wrong() {
     assert!(text.contains("error: "), "{text}");
     let (_, json) = run(&["check", "--json", broken.to_str().unwrap()]);
     assert!(json.contains("\"sound\":false"), "{json}");
+}
+
+#[test]
+fn who_read_a_file_is_said() {
+    let demo = fixture("demo.ko");
+    let demo = demo.to_str().unwrap();
+    assert_eq!(run(&["diff", demo, demo]), (0, String::new()));
+    assert!(run(&["diff", "-v", demo, demo]).1.contains(&format!("'{demo}': read by goblin")));
+    assert!(run(&["check", "-v", demo]).1.contains("read by goblin"));
+    assert!(run(&["diff", "--json", demo, demo]).1.contains(r#""readers":["goblin","goblin"]"#));
+    assert!(run(&["verify", "remove", ".comment", demo]).1.contains("(compared by goblin)"));
+    // D21: bytes in a string table that are not UTF-8.
+    let dir = tempfile::tempdir().unwrap();
+    let odd = dir.path().join("odd.ko");
+    let mut bytes = std::fs::read(demo).unwrap();
+    let at = bytes.windows(9).rposition(|w| w == b".comment\0").unwrap();
+    bytes[at + 3] = 0xf4;
+    std::fs::write(&odd, bytes).unwrap();
+    let odd = odd.to_str().unwrap();
+    let why = "read by own reader, because goblin does not read names that are not UTF-8";
+    let (status, text) = run(&["diff", demo, odd]);
+    assert!(
+        status == 1 && text.contains(&format!("'{odd}': {why}")) && !text.contains(&format!("'{demo}': {why}")),
+        "{text}"
+    );
+    assert!(run(&["check", odd]).1.contains(why));
 }

@@ -38,6 +38,14 @@ enum Command {
 }
 
 impl BtfArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        match &self.command {
+            Command::Embed(args) => args.out.elsewhere(None),
+            Command::Object(_) => Some("an object is made, no file is edited"),
+        }
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         match &self.command {

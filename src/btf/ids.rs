@@ -51,6 +51,14 @@ struct ShowArgs {
 }
 
 impl BtfIdsArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        match &self.command {
+            Command::Show(_) | Command::Check(_) => Some("the command does not edit its files"),
+            Command::Sort(args) | Command::Resolve(args) => args.elsewhere(),
+        }
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         match &self.command {

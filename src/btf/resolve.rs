@@ -36,6 +36,11 @@ pub struct WriteArgs {
 }
 
 impl WriteArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        self.out.elsewhere(None)
+    }
+
     /// Writes IDs and sorts, or only sorts.
     pub fn run(&self, resolve: bool) -> Result<(), Error> {
         let btf = BtfFile::optional(self.btf.as_ref())?;

@@ -35,6 +35,15 @@ enum Command {
 }
 
 impl ModuleHashesArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        match &self.command {
+            Command::Patch(args) => args.elsewhere(),
+            Command::Sign(args) => args.elsewhere(),
+            _ => Some("the command does not edit its files"),
+        }
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         match &self.command {

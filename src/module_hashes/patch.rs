@@ -1,15 +1,16 @@
 //! `module-hashes patch`: the root into vmlinux, in one pass with its final edits.
 
 use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use elfgraft_edit::{Content, Edits, FlagSet, Target, plan};
+use elfgraft_edit::{Content, Edits, Target, plan};
 use elfgraft_elf::Image;
 
 use super::modules::ModulesArgs;
 use super::section;
 use crate::blob::open;
-use crate::objcopy::{by_pattern, patterns};
+use crate::objcopy::{by_pattern, flags, patterns};
 use crate::report::Error;
 use crate::run::{Output, finish};
 use crate::symbols::SymbolArgs;
@@ -44,10 +45,15 @@ pub struct PatchArgs {
 }
 
 impl PatchArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        if self.proofs { Some("--proofs writes other files") } else { self.out.elsewhere(self.output.as_deref()) }
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        let parse_flags = |v: &OsStr| FlagSet::parse(&v.to_string_lossy()).map_err(Error::Usage);
-        let flags = by_pattern("--set-section-flags", &self.set_section_flags, parse_flags)?;
+        const FLAGS: &str = "--set-section-flags";
+        let flags = by_pattern(FLAGS, &self.set_section_flags, |v: &OsStr| flags(FLAGS, v.as_bytes()))?;
         let file = open(&self.input)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
         section::find(&self.input, &image)?;

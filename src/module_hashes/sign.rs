@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use elfgraft_edit::{Patch, Plan};
+use elfgraft_edit::{Decision, Patch, Plan};
 use elfgraft_hashes::{parse_merkle_file, refuse_compressed, without_proofs};
 use elfgraft_patch::Builder;
 
@@ -30,6 +30,15 @@ pub struct SignArgs {
 }
 
 impl SignArgs {
+    /// Why this is nothing for `verify`, which edits copies.
+    pub fn elsewhere(&self) -> Option<&'static str> {
+        match self.proof {
+            // A copy has no X.merkle beside it.
+            None => Some("say --proof FILE, and name one module"),
+            Some(_) => self.out.elsewhere(None),
+        }
+    }
+
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
         match (&self.proof, self.modules.as_slice()) {
@@ -60,7 +69,8 @@ impl SignArgs {
         patch.write(len, merkle.bytes(), format!("Merkle proof of module {}", parsed.pos()));
         let patch = patch.finish(len + merkle.bytes().len() as u64).map_err(Error::edit(module))?;
         let patch: Patch = patch.normalize(file.bytes());
-        finish(&file, module, &Plan { patch, decisions: Vec::new() }, self.out)
+        let decisions = vec![Decision::Proof { pos: parsed.pos(), size: merkle.bytes().len() as u64 }];
+        finish(&file, module, &Plan { patch, decisions }, self.out)
     }
 }
 

@@ -2,14 +2,16 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use elfgraft_compare::diff::{self, Finding, Key};
+use elfgraft_compare::diff::{self, Key, Report};
 use elfgraft_edit::Decision;
 use elfgraft_elf::Image;
 use elfgraft_patch::Input;
 
-use super::tool::Tool;
+use super::expect::Expected;
+use super::stage::Stage;
+use super::tool::{Tool, Variant};
 use crate::blob::open;
 use crate::report::Error;
 
@@ -49,96 +51,83 @@ pub struct Row {
     pub verdict: Verdict,
 }
 
-/// Files of one verification, in a directory that goes with it.
-struct Stage {
-    dir: tempfile::TempDir,
-    /// The file as it was.
-    base: PathBuf,
-    /// The edit puts a new file in the place of the old one, so that a link is as good as a copy.
-    links: bool,
-}
-
-/// So many files as large as the one that is verified exist at once, at most.
-const FILES_AT_ONCE: u64 = 5;
-
-impl Stage {
-    fn new(tool: &Tool, file: &Path) -> Result<Stage, Error> {
-        let fail = |e: std::io::Error| Error::Usage(format!("cannot make a private directory: {e}"));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix("elfgraft-verify-");
-        let size = fs::metadata(file).map_or(0, |m| m.len());
-        let in_memory = memory_to_spare().filter(|&spare| spare / 2 > size.saturating_mul(FILES_AT_ONCE));
-        let dir = in_memory.and_then(|_| builder.tempdir_in("/dev/shm").ok());
-        let dir = dir.map_or_else(|| builder.tempdir().map_err(fail), Ok)?;
-        let base = dir.path().join("base");
-        fs::copy(file, &base).map_err(|e| Error::file(file, format!("cannot be copied: {e}")))?;
-        Ok(Stage { dir, base, links: tool.replaces() })
-    }
-
-    /// A copy that an edit may have.
-    fn copy(&self, from: &Path, name: &str) -> Result<PathBuf, Error> {
-        let to = self.dir.path().join(name);
-        if !self.links || fs::hard_link(from, &to).is_err() {
-            fs::copy(from, &to).map_err(|e| Error::file(from, format!("cannot be copied: {e}")))?;
-        }
-        Ok(to)
-    }
-
-    /// A file that is not needed any more: there may be gigabytes of them.
-    fn done(file: &Path) {
-        // It goes with the directory at last.
-        let _ = fs::remove_file(file);
-    }
-}
-
-/// Memory the system could give without trouble, in bytes: copies in memory do not wait for the disk.
-fn memory_to_spare() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
+/// What came out.
+pub struct Verification {
+    /// The laws, in their order.
+    pub rows: Vec<Row>,
+    /// Who read the file and the result.
+    pub readers: String,
 }
 
 /// Tries all laws.
 ///
 /// # Errors
 /// If the edit is refused on the file as it is, or files cannot be read or copied.
-pub fn verify(tool: &Tool, file: &Path) -> Result<Vec<Row>, Error> {
-    let stage = Stage::new(tool, file)?;
-    let before = fs::metadata(file).and_then(|m| m.modified()).ok();
-    let blob = stage.dir.path().join("contents");
-    let given = match (tool.section(), tool.takes_contents()) {
-        (Some(_), true) => {
-            fs::write(&blob, made_up(256, 1)).map_err(|e| Error::file(&blob, e.to_string()))?;
-            Some(blob.as_path())
-        }
-        _ => None,
-    };
+pub fn verify(tool: &Tool, file: &Path) -> Result<Verification, Error> {
+    let before = Stamp::of(file);
+    let stage = Stage::new(file, tool.replaces())?;
+    let given = tool.given(stage.dir())?;
     let once = stage.copy(&stage.base, "once")?;
-    let decisions = tool.apply(&once, given)?;
+    // People know the file, not the copy.
+    let decisions = tool.apply(&once, &given).map_err(|e| e.about(&once, file))?;
+    let decisions = decisions.as_deref();
+    let expected = decisions.map_or_else(|| Expected::of_section(tool.section().unwrap_or_default()), Expected::of);
 
-    let mut rows = Vec::new();
-    let mut row = |law, name, verdict| rows.push(Row { law, name, verdict });
-    row("L1", "idempotence", idempotence(tool, &stage, &once, given)?);
-    row("L2", "path independence", path_independence(tool, &stage, &once, given)?);
-    let differences = differences(&stage.base, &once)?;
-    row("L3", "inverse", inverse(tool, &stage, &once, &differences)?);
-    row("L4", "non-interference", non_interference(tool, decisions.as_deref(), &differences));
-    row("L5", "locality", locality(tool, decisions.as_deref(), &stage.base, &once)?);
-    let unchanged = fs::metadata(file).and_then(|m| m.modified()).ok() == before
-        && same(open(file)?.bytes(), open(&stage.base)?.bytes());
-    row(
-        "L6",
-        "input not written",
-        match unchanged {
-            true => Verdict::Holds(String::new()),
-            false => Verdict::Broken("the file changed while it was verified".into()),
-        },
-    );
-    Ok(rows)
+    let detour = || path_independence(tool, &stage, &once, &given);
+    let rest = || {
+        let (readers, differences) = differences(&stage.base, &once, &expected)?;
+        let idempotence = idempotence(tool, &stage, &once, &given)?;
+        let inverse = inverse(tool, &stage, &once, &expected, &differences)?;
+        let locality = locality(tool, decisions, &stage.base, &once)?;
+        Ok::<_, Error>((readers, idempotence, inverse, non_interference(&expected, &differences), locality))
+    };
+    // A foreign tool may not stand being run twice at a time.
+    let (detour, rest) = if decisions.is_some() { both(detour, rest) } else { (detour(), rest()) };
+    let (readers, idempotence, inverse, non_interference, locality) = rest?;
+    // The clock of small file systems is coarse: of a small file the bytes tell more.
+    let small = fs::metadata(file).is_ok_and(|m| m.len() <= SMALL);
+    let untouched = Stamp::of(file) == before && (!small || open(file)?.bytes() == open(&stage.base)?.bytes());
+    let input = match untouched {
+        true => Verdict::Holds(String::new()),
+        false => Verdict::Broken("the file changed while it was verified".into()),
+    };
+    let rows = [
+        ("L1", "idempotence", idempotence),
+        ("L2", "path independence", detour?),
+        ("L3", "inverse", inverse),
+        ("L4", "non-interference", non_interference),
+        ("L5", "locality", locality),
+        ("L6", "input not written", input),
+    ];
+    let rows = rows.into_iter().map(|(law, name, verdict)| Row { law, name, verdict }).collect();
+    Ok(Verification { rows, readers })
 }
 
-fn same(a: &[u8], b: &[u8]) -> bool {
-    a == b
+/// A file of so many bytes is compared in no time.
+const SMALL: u64 = 16 << 20;
+
+/// Two things at once, where the system gives a thread.
+fn both<A: Send, B>(a: impl FnOnce() -> A + Send + Copy, b: impl FnOnce() -> B) -> (A, B) {
+    std::thread::scope(|scope| match std::thread::Builder::new().spawn_scoped(scope, a) {
+        Ok(thread) => {
+            let b = b();
+            // A panic in there goes on here.
+            (thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)), b)
+        }
+        Err(_) => (a(), b()),
+    })
+}
+
+/// What tells that nobody has written to a file: the kernel sets the time of the last change, and no program can.
+#[derive(PartialEq, Eq)]
+struct Stamp(Option<[i64; 4]>);
+
+impl Stamp {
+    fn of(file: &Path) -> Stamp {
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        let stamp = |m: fs::Metadata| [number(m.ino()), number(m.size()), m.ctime(), m.ctime_nsec()];
+        Stamp(fs::metadata(file).ok().map(stamp))
+    }
 }
 
 /// Equal files, or the first difference in words.
@@ -146,7 +135,7 @@ fn compare(a: &Path, b: &Path) -> Result<Option<String>, Error> {
     let (file_a, file_b) = (open(a)?, open(b)?);
     let id = |file: &Input| file.metadata().map(|m| (m.dev(), m.ino()));
     let (x, y) = (file_a.bytes(), file_b.bytes());
-    if id(&file_a).is_some() && id(&file_a) == id(&file_b) || same(x, y) {
+    if id(&file_a).is_some() && id(&file_a) == id(&file_b) || x == y {
         return Ok(None);
     }
     let at = x.iter().zip(y).position(|(a, b)| a != b).unwrap_or(x.len().min(y.len()));
@@ -169,9 +158,9 @@ fn verdict(difference: Option<String>) -> Verdict {
     difference.map_or(Verdict::Holds(String::new()), Verdict::Broken)
 }
 
-fn idempotence(tool: &Tool, stage: &Stage, once: &Path, blob: Option<&Path>) -> Result<Verdict, Error> {
+fn idempotence(tool: &Tool, stage: &Stage, once: &Path, given: &Variant) -> Result<Verdict, Error> {
     let twice = stage.copy(once, "twice")?;
-    match tool.apply(&twice, blob) {
+    match tool.apply(&twice, given) {
         Ok(_) => {
             let difference = compare(once, &twice)?;
             Stage::done(&twice);
@@ -181,31 +170,23 @@ fn idempotence(tool: &Tool, stage: &Stage, once: &Path, blob: Option<&Path>) -> 
     }
 }
 
-fn path_independence(tool: &Tool, stage: &Stage, once: &Path, given: Option<&Path>) -> Result<Verdict, Error> {
-    if !tool.takes_contents() {
+fn path_independence(tool: &Tool, stage: &Stage, once: &Path, given: &Variant) -> Result<Verdict, Error> {
+    let detours = tool.detours(given, stage.dir())?;
+    if detours.is_empty() {
         return Ok(Verdict::NotApplicable("the edit sets no contents that could be others"));
     }
-    let old = given.map(Path::to_owned).or_else(|| tool.contents());
-    let size = old.and_then(|p| fs::metadata(p).ok()).map_or(0, |m| m.len());
-    // Longer contents first; of a section whose size is fixed, others of the same size.
-    for (name, bytes) in [("longer", made_up(size + 37, 2)), ("equally long", made_up(size, 3))] {
-        let other = stage.dir.path().join("other");
-        let written = match tool.other() {
-            Some(path) => fs::copy(path, &other).map(drop),
-            None => fs::write(&other, bytes),
-        };
-        written.map_err(|e| Error::file(&other, e.to_string()))?;
+    for (what, other) in detours {
         let detour = stage.copy(&stage.base, "detour")?;
-        if tool.apply(&detour, Some(&other)).is_err() {
+        if tool.apply(&detour, &other).is_err() {
             Stage::done(&detour);
             continue;
         }
         let verdict = match tool.apply(&detour, given) {
             Ok(_) => match compare(once, &detour)? {
-                None => Verdict::Holds(format!("after a detour through {name} contents")),
+                None => Verdict::Holds(format!("after a detour through {what}")),
                 Some(difference) => Verdict::Broken(difference),
             },
-            Err(e) => Verdict::Broken(format!("after a detour through {name} contents the edit fails: {e}")),
+            Err(e) => Verdict::Broken(format!("after a detour through {what} the edit fails: {e}")),
         };
         Stage::done(&detour);
         return Ok(verdict);
@@ -213,15 +194,20 @@ fn path_independence(tool: &Tool, stage: &Stage, once: &Path, given: Option<&Pat
     Ok(Verdict::NotApplicable("the edit takes no other contents"))
 }
 
-/// Contents that no section has.
-fn made_up(size: u64, salt: u64) -> Vec<u8> {
-    (0..size).map(|i| (i.wrapping_mul(31).wrapping_add(salt * 97) & 0xff).try_into().unwrap_or_default()).collect()
-}
+/// So many differences of one kind are looked at: a stripped kernel has a hundred thousand symbols less.
+const DIFFERENCES: u64 = 1 << 20;
 
-fn differences(a: &Path, b: &Path) -> Result<Result<Vec<Finding>, String>, Error> {
+/// Who read the files, and what differs, or why that is not known.
+fn differences(a: &Path, b: &Path, expected: &Expected) -> Result<(String, Result<Report, String>), Error> {
     let (file_a, file_b) = (open(a)?, open(b)?);
-    let report = diff::diff(file_a.bytes(), file_b.bytes(), &diff::Options::default());
-    Ok(report.map(|r| r.findings).map_err(|(_, e)| e.to_string()))
+    let options = diff::Options { limit: DIFFERENCES, aliases: expected.aliases.clone(), ..diff::Options::default() };
+    let report = diff::diff(file_a.bytes(), file_b.bytes(), &options).map_err(|(_, e)| e.to_string());
+    let readers = match &report {
+        Ok(Report { readers: [a, b], .. }) if a == b => a.to_string(),
+        Ok(Report { readers: [a, b], .. }) => format!("{a}; the result by {b}"),
+        Err(_) => "nobody".into(),
+    };
+    Ok((readers, report))
 }
 
 fn names(file: &Input) -> Vec<Vec<u8>> {
@@ -233,7 +219,8 @@ fn inverse(
     tool: &Tool,
     stage: &Stage,
     once: &Path,
-    differences: &Result<Vec<Finding>, String>,
+    expected: &Expected,
+    differences: &Result<Report, String>,
 ) -> Result<Verdict, Error> {
     let mut added = names(&open(once)?);
     for name in names(&open(&stage.base)?) {
@@ -241,11 +228,11 @@ fn inverse(
             added.swap_remove(at);
         }
     }
-    let only_added = differences.as_ref().is_ok_and(|list| {
-        list.iter().all(|f| matches!(f.key, Key::SectionAdded | Key::Moved | Key::StringTable | Key::Header))
+    let only_added = differences.as_ref().is_ok_and(|report| {
+        report.findings.iter().all(|f| matches!(f.key, Key::SectionAdded | Key::Moved | Key::StringTable | Key::Header))
     });
     // A foreign tool is asked to give the file back even if it changed more: that is what the law is about.
-    if added.is_empty() || !only_added && tool.section().is_none() {
+    if added.is_empty() || expected.renames() || !only_added && tool.section().is_none() {
         return Ok(Verdict::NotApplicable("the edit does more than add sections, or adds none"));
     }
     let back = stage.copy(once, "back")?;
@@ -256,52 +243,23 @@ fn inverse(
     }
 }
 
-fn non_interference(
-    tool: &Tool,
-    decisions: Option<&[Decision]>,
-    differences: &Result<Vec<Finding>, String>,
-) -> Verdict {
-    let findings = match differences {
-        Ok(findings) => findings,
+fn non_interference(expected: &Expected, differences: &Result<Report, String>) -> Verdict {
+    let report = match differences {
+        Ok(report) => report,
         Err(e) => return Verdict::Broken(format!("the result cannot be read: {e}")),
     };
-    let named: Vec<String> = match decisions {
-        Some(decisions) => decisions.iter().map(Decision::to_string).collect(),
-        None => vec![format!("'{}' ", tool.section().unwrap_or_default().escape_ascii())],
-    };
-    let others: Vec<&Finding> =
-        findings.iter().filter(|f| f.key != Key::Moved && !expected(f, &named, decisions)).collect();
-    let moved = findings.iter().filter(|f| f.key == Key::Moved).count();
-    match others.as_slice() {
-        [] if moved == 0 => Verdict::Holds(String::new()),
-        [] => Verdict::Holds(format!("{moved} parts have another place in the file")),
-        some => {
-            let lines: Vec<_> = some.iter().take(8).map(|f| format!("{f} [{}]", f.key)).collect();
-            Verdict::Broken(format!("{} other differences\n{}", some.len(), lines.join("\n")))
+    let (others, more) = expected.others(report);
+    let total = others.len() as u64 + more;
+    let moved = report.findings.iter().filter(|f| f.key == Key::Moved).count();
+    match (total, moved) {
+        (0, 0) => Verdict::Holds(String::new()),
+        (0, 1) => Verdict::Holds("1 part has another place in the file".into()),
+        (0, moved) => Verdict::Holds(format!("{moved} parts have another place in the file")),
+        (total, _) => {
+            let lines: Vec<_> = others.iter().take(8).map(|f| format!("{f} [{}]", f.key)).collect();
+            let plural = if total == 1 { "difference" } else { "differences" };
+            Verdict::Broken(format!("{total} other {plural}\n{}", lines.join("\n")))
         }
-    }
-}
-
-/// Whether a difference is what was decided, or follows from it.
-fn expected(finding: &Finding, named: &[String], decisions: Option<&[Decision]>) -> bool {
-    let decided = |test: fn(&Decision) -> bool| decisions.is_some_and(|list| list.iter().any(test));
-    let removes = decided(|d| matches!(d, Decision::Remove { .. } | Decision::Leaves { .. }));
-    let about = |name: &str| named.iter().any(|n| n.contains(&format!("'{name}'")));
-    let place = finding.place.split('\'').nth(1).unwrap_or_default();
-    match finding.key {
-        Key::Segment | Key::SegmentRemoved | Key::Group => removes,
-        Key::SymbolRemoved | Key::RelocRemoved => removes || decided(|d| matches!(d, Decision::Symbols { .. })),
-        Key::Symbol => decided(|d| matches!(d, Decision::Values { .. } | Decision::Symbols { .. })),
-        Key::BtfHeader | Key::BtfTypeAdded | Key::BtfTypeRemoved | Key::BtfTypeChanged | Key::BtfOrder => {
-            about(".BTF") || about(".BTF.base")
-        }
-        Key::BtfSet | Key::BtfId | Key::BtfIdFlags => about(".BTF_ids") || about(".BTF"),
-        Key::ModuleHashes => about(".module_hashes"),
-        Key::Modinfo => about(".modinfo"),
-        Key::Signature => decided(|d| matches!(d, Decision::DropSignature { .. })),
-        // Names live in string tables.
-        Key::StringTable => true,
-        _ => about(place),
     }
 }
 

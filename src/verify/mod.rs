@@ -3,7 +3,12 @@
 //! The edit runs on copies in a private directory, as often as the laws need, and results are compared byte by byte and
 //! by the reader that the editor does not use. The file itself is only read.
 
+mod detour;
+mod expect;
 mod laws;
+mod stage;
+#[cfg(test)]
+mod tests;
 mod tool;
 
 use std::ffi::OsString;
@@ -12,7 +17,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 
 use crate::report::{self, Error, print};
-use laws::{Verdict, verify};
+use laws::{Verdict, Verification, verify};
 pub use tool::Own;
 use tool::Tool;
 
@@ -50,6 +55,9 @@ impl VerifyArgs {
     /// Runs the command; `run` executes a command line of ours, and `files` finds the files in one.
     pub fn run(&self, own: &Own) -> Result<(), Error> {
         let (files, edit) = match &self.command {
+            Some(command) if !command.contains("{file}") => {
+                return Err(Error::Usage("--command edits nothing: '{file}' stands for the file to edit".into()));
+            }
             Some(_) => (self.args.iter().map(PathBuf::from).collect(), Vec::new()),
             None => (own.files)(&self.args)?,
         };
@@ -60,28 +68,29 @@ impl VerifyArgs {
                 None => Tool::own(own, &edit, file, self.other.as_deref()),
             };
             report::quiet(true);
-            let table = verify(&tool, file);
+            let found = verify(&tool, file);
             report::quiet(false);
-            let table = table?;
-            broken |= table.iter().any(|row| matches!(row.verdict, Verdict::Broken(_)));
-            self.tell(file, &tool, &table)?;
+            let found = found?;
+            broken |= found.rows.iter().any(|row| matches!(row.verdict, Verdict::Broken(_)));
+            self.tell(file, &tool, &found)?;
         }
         if broken { Err(Error::Reported) } else { Ok(()) }
     }
 
-    fn tell(&self, file: &Path, tool: &Tool, table: &[laws::Row]) -> Result<(), Error> {
+    fn tell(&self, file: &Path, tool: &Tool, found: &Verification) -> Result<(), Error> {
         if self.json {
-            let rows: Vec<_> = table
+            let rows: Vec<_> = found
+                .rows
                 .iter()
                 .map(|r| json!({ "law": r.law, "name": r.name, "verdict": r.verdict.word(), "text": r.verdict.text() }))
                 .collect();
             return print(&format!(
                 "{}\n",
-                json!({ "file": file.to_string_lossy(), "edit": tool.to_string(), "laws": rows })
+                json!({ "file": file.to_string_lossy(), "edit": tool.to_string(), "readers": found.readers, "laws": rows })
             ));
         }
-        let mut text = format!("{}: {tool}\n", file.display());
-        for row in table {
+        let mut text = format!("{}: {tool} (compared by {})\n", file.display(), found.readers);
+        for row in &found.rows {
             let detail = row.verdict.text();
             let gap = if detail.is_empty() { "" } else { ": " };
             text += &format!(

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use elfgraft_edit::Decision;
 
+use super::detour::{detours, made_up};
 use crate::report::Error;
 
 /// Files to edit, and the command line that edits them, without them.
@@ -20,6 +21,14 @@ pub struct Own {
     pub files: fn(&[OsString]) -> Result<FilesAndEdit, Error>,
     /// Runs a command line, program name first, and tells what was decided.
     pub run: fn(Vec<OsString>) -> Result<Vec<Decision>, Error>,
+}
+
+/// An edit with certain contents.
+pub enum Variant {
+    /// One of ours: its arguments without program and file.
+    Line(Vec<OsString>),
+    /// Anybody's: the file that `{blob}` stands for, if it takes one.
+    Blob(Option<PathBuf>),
 }
 
 /// An edit.
@@ -53,21 +62,46 @@ impl<'t> Tool<'t> {
         }
     }
 
-    /// Edits a file. `blob` holds the contents to set; `None` are those of the command line.
-    /// Of our own edits, the decisions; of others, nothing is known.
-    pub fn apply(&self, target: &Path, blob: Option<&Path>) -> Result<Option<Vec<Decision>>, Error> {
-        match &self.kind {
-            Kind::Own { own, args, file } => {
-                let mut line = vec![OsString::from("elfgraft")];
-                // In names of other files `{}` stands for the name of the module.
-                line.extend(args.iter().map(|arg| substitute(arg, "{}", file.as_os_str())));
-                line.push(target.into());
-                if let Some(blob) = blob {
-                    line.iter_mut().for_each(|arg| with_contents(arg, blob));
-                }
-                (own.run)(line).map(Some)
+    /// Edits a file. Of our own edits, the decisions; of others, nothing is known.
+    pub fn apply(&self, target: &Path, variant: &Variant) -> Result<Option<Vec<Decision>>, Error> {
+        match (&self.kind, variant) {
+            (Kind::Own { own, .. }, Variant::Line(args)) => {
+                let line = [OsString::from("elfgraft")].into_iter().chain(args.iter().cloned());
+                (own.run)(line.chain([target.into()]).collect()).map(Some)
             }
-            Kind::Shell { command, .. } => shell(command, target, blob).map(|()| None),
+            (Kind::Shell { command, .. }, Variant::Blob(blob)) => {
+                shell(command, target, blob.as_deref()).map(|()| None)
+            }
+            _ => Err(Error::Usage("a command line of one tool for another".into())),
+        }
+    }
+
+    /// The edit as it was asked for. `dir` takes contents that have to be made up.
+    pub fn given(&self, dir: &Path) -> Result<Variant, Error> {
+        Ok(match &self.kind {
+            // In names of other files `{}` stands for the name of the module.
+            Kind::Own { args, file, .. } => {
+                Variant::Line(args.iter().map(|arg| substitute(arg, "{}", file.as_os_str())).collect())
+            }
+            Kind::Shell { command, .. } if command.contains("{blob}") => {
+                Variant::Blob(Some(blob(dir, "contents", 256, 1)?))
+            }
+            Kind::Shell { .. } => Variant::Blob(None),
+        })
+    }
+
+    /// The edit with other contents, and what these are; what is refused need not be the last word.
+    pub fn detours(&self, given: &Variant, dir: &Path) -> Result<Vec<(&'static str, Variant)>, Error> {
+        match (&self.kind, given) {
+            (Kind::Own { file, .. }, Variant::Line(args)) => {
+                let detours = detours(args, file, self.other, dir)?;
+                Ok(detours.into_iter().map(|detour| (detour.what, Variant::Line(detour.line))).collect())
+            }
+            (Kind::Shell { .. }, Variant::Blob(Some(_))) => Ok(match self.other {
+                Some(other) => vec![("the other contents", Variant::Blob(Some(other.to_owned())))],
+                None => vec![("longer contents", Variant::Blob(Some(blob(dir, "other", 293, 2)?)))],
+            }),
+            _ => Ok(Vec::new()),
         }
     }
 
@@ -85,27 +119,6 @@ impl<'t> Tool<'t> {
             Kind::Shell { inverse: Some(inverse), .. } => shell(inverse, target, None).map(|()| true),
             Kind::Shell { inverse: None, .. } => Ok(false),
         }
-    }
-
-    /// Files with contents that the edit sets: the first is the one a detour replaces.
-    pub fn contents(&self) -> Option<PathBuf> {
-        match &self.kind {
-            Kind::Own { args, .. } => args.iter().find_map(|arg| contents_of(arg)),
-            Kind::Shell { .. } => None,
-        }
-    }
-
-    /// Whether contents for a detour can be put in place of those of the command line.
-    pub fn takes_contents(&self) -> bool {
-        match &self.kind {
-            Kind::Own { .. } => self.contents().is_some(),
-            Kind::Shell { command, .. } => command.contains("{blob}"),
-        }
-    }
-
-    /// Contents that the user gave for the detour.
-    pub fn other(&self) -> Option<&Path> {
-        self.other
     }
 
     /// The section that a foreign command sets.
@@ -140,19 +153,11 @@ fn substitute(text: &OsStr, from: &str, to: &OsStr) -> OsString {
     }
 }
 
-/// FILE of an argument that ends in `NAME=FILE` with an existing file: contents of a section.
-fn contents_of(arg: &OsStr) -> Option<PathBuf> {
-    let at = arg.as_bytes().iter().rposition(|&b| b == b'=')?;
-    let path = PathBuf::from(OsStr::from_bytes(arg.as_bytes().get(at + 1..)?));
-    fs::metadata(&path).is_ok_and(|m| m.is_file()).then_some(path)
-}
-
-fn with_contents(arg: &mut OsString, blob: &Path) {
-    if contents_of(arg).is_some() {
-        let at = arg.as_bytes().iter().rposition(|&b| b == b'=').unwrap_or_default();
-        let name = arg.as_bytes().get(..=at).unwrap_or_default();
-        *arg = OsString::from_vec([name, blob.as_os_str().as_bytes()].concat());
-    }
+/// Contents for a foreign tool.
+fn blob(dir: &Path, name: &str, size: u64, salt: u64) -> Result<PathBuf, Error> {
+    let path = dir.join(name);
+    fs::write(&path, made_up(size, salt)).map_err(|e| Error::file(&path, e.to_string()))?;
+    Ok(path)
 }
 
 /// A name as a pattern that matches only itself.
@@ -169,6 +174,7 @@ fn shell(command: &str, file: &Path, blob: Option<&Path>) -> Result<(), Error> {
     }
     let status = Command::new("sh").arg("-c").arg(&line).status();
     match status {
+        Ok(status) if status.success() && !file.exists() => Err(Error::Usage(format!("'{line}' leaves no file"))),
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(Error::Usage(format!("'{line}': {status}"))),
         Err(e) => Err(Error::Usage(format!("cannot run sh: {e}"))),
@@ -188,17 +194,6 @@ mod tests {
     fn braces_stand_for_the_file() {
         assert_eq!(substitute(OsStr::new("x/{}.BTF"), "{}", OsStr::new("a.ko")), "x/a.ko.BTF");
         assert_eq!(substitute(OsStr::new("plain"), "{}", OsStr::new("a.ko")), "plain");
-    }
-
-    #[test]
-    fn contents_are_found_behind_the_last_equals_sign() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        let arg = OsString::from(format!("--update-section=.BTF={}", file.path().display()));
-        assert_eq!(contents_of(&arg).as_deref(), Some(file.path()));
-        assert_eq!(contents_of(OsStr::new(".BTF=/nowhere/at/all")), None);
-        let mut new = arg;
-        with_contents(&mut new, Path::new("/tmp/b"));
-        assert_eq!(new, "--update-section=.BTF=/tmp/b");
     }
 
     #[test]

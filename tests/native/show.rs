@@ -37,3 +37,12 @@ fn a_reader_that_goes_away_is_no_failure() {
     assert_eq!(run.stderr(), "");
     assert_eq!(dir.read("status"), b"0\n");
 }
+
+#[test]
+fn one_that_cannot_be_shown_stops_no_other() {
+    let dir = Dir::with(&["demo.ko"]);
+    dir.write("bad", "no ELF");
+    let run = dir.elfgraft(&["show", "bad", "demo.ko", "none"]);
+    assert_eq!(run.code(), Some(1));
+    assert!(run.text().contains("demo.ko: ELF64") && run.stderr().contains("'bad'") && run.stderr().contains("'none'"));
+}

@@ -98,3 +98,33 @@ fn big_endian_x86_and_unknown_machines_work() {
         }
     }
 }
+
+#[test]
+fn dumps_are_all_there_or_none_is_written() {
+    let dir = Dir::with(&["demo.ko"]);
+    let old = dir.read("demo.ko");
+    let dump = |values: &[&str]| {
+        let options: Vec<_> = values.iter().map(|value| format!("--dump-section={value}")).collect();
+        let words: Vec<_> = options.iter().map(String::as_str).chain(["demo.ko"]).collect();
+        dir.objcopy(&words)
+    };
+    dump(&[".comment=a", ".none=b"]).fails(&["there is no section '.none'"]);
+    dump(&[".comment=a", ".bss=b"]).fails(&["'.bss'", "SHT_NOBITS"]);
+    dump(&[".comment=a", ".text=a"]).fails(&["'.comment' [31] and '.text' [4] go to one file, 'a'"]);
+    dump(&[".comment=demo.ko"]).fails(&["'demo.ko' is the file that is read"]);
+    dir.elfgraft(&["dump", ".comment=a", ".none=b", "demo.ko"]).fails(&["'demo.ko': there is no section '.none'"]);
+    assert_eq!(dir.names(), ["demo.ko"]);
+    same(&dir.read("demo.ko"), &old, "the input");
+    dump(&[".comment=a", ".comment=b", ".text=/dev/null", ".comment=/dev/null"]).quiet();
+    assert_eq!(dir.names(), ["a", "b", "demo.ko"]);
+}
+
+#[test]
+fn what_no_file_can_hold_is_said_so() {
+    let dir = Dir::with(&["demo.ko"]);
+    dir.objcopy(&["--set-section-alignment", ".comment=0x8000000000000000", "demo.ko", "out.ko"])
+        .fails(&["demo.ko", "the size of the result"]);
+    dir.objcopy(&["--set-section-flags", ".comment=wibble", "demo.ko"]).fails(&["--set-section-flags", "'wibble'"]);
+    dir.objcopy(&["--rename-section", ".comment=.c,wibble", "demo.ko"]).fails(&["--rename-section", "'wibble'"]);
+    assert_eq!(dir.names(), ["demo.ko"]);
+}

@@ -229,3 +229,32 @@ fn the_order_of_options_does_not_matter() {
         same(&run(&shuffled), &expected, &format!("round {round}: {shuffled:?}"));
     }
 }
+
+/// As getopt_long: the next argument is the value, whatever it looks like.
+#[test]
+fn a_value_may_begin_with_a_dash() {
+    let dir = Dir::with(&["demo.ko"]);
+    dir.write("-f", "x");
+    dir.objcopy(&["--add-section", "-n=-f", "demo.ko", "out.ko"]).quiet();
+    assert_eq!(dir.elf("out.ko").section("-n").data, b"x");
+    for spelling in [&["-R", "-n"][..], &["--remove-section", "-n"], &["--remove-section=-n"], &["-R-n"]] {
+        dir.objcopy(&[spelling, &["out.ko", "back.ko"]].concat()).quiet();
+        same(&dir.read("back.ko"), &dir.read("demo.ko"), &spelling.join(" "));
+    }
+}
+
+/// Where two options contradict each other their order would decide.
+#[test]
+fn one_section_gets_one_name_and_one_contents() {
+    let dir = Dir::with(&["demo.ko"]);
+    dir.write("a", "a");
+    dir.write("b", "b");
+    let twice = |one: &'static str, two: &'static str| dir.objcopy(&[one, two, "demo.ko", "out.ko"]);
+    twice("--rename-section=.comment=.x", "--rename-section=.comment=.y").fails(&["'.comment' gets two new names"]);
+    twice("--rename-section=.comment=.x", "--rename-section=.comment=.x,alloc").fails(&["two new names"]);
+    twice("--update-section=.comment=a", "--update-section=.comment=b")
+        .fails(&["'.comment' [31] is to be updated twice"]);
+    assert_eq!(dir.names(), ["a", "b", "demo.ko"]);
+    twice("--rename-section=.comment=.x", "--rename-section=.comment=.x").quiet();
+    twice("--update-section=.comment=a", "--update-section=.comment=a").quiet();
+}

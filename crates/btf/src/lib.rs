@@ -28,4 +28,4 @@ pub use endian::Endian;
 pub use error::{Error, Limit, Part};
 pub use header::Header;
 pub use record::{Field, Kind, Type};
-pub use rewrite::{Processed, implicit_kfuncs, process};
+pub use rewrite::{Processed, implicit_kfuncs, process, reversed};

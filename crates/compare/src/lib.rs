@@ -19,4 +19,4 @@ mod layout;
 mod reader;
 
 pub use error::{Error, Table};
-pub use reader::Reader;
+pub use reader::{Aliases, Reader};

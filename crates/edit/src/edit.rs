@@ -27,7 +27,7 @@ pub struct Content<'a, T = Vec<u8>> {
 }
 
 /// `--rename-section A=B[,flags]`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rename {
     /// The old name: not a pattern.
     pub from: Vec<u8>,

@@ -45,6 +45,10 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
     let layout = layout(image, &slots)?;
     let whole = image.file();
     let patch = lower(image, &mut slots, &layout, &overlays)?.normalize(whole);
+    if i64::try_from(patch.output_len()).is_err() {
+        // An alignment may ask for this; off_t of Linux ends here.
+        return Err(EditError::TooLarge { what: "the size of the result".into(), value: patch.output_len() });
+    }
 
     let unchanged = patch.output_len() == image.len() && patch.written() == 0 && patch.pieces().len() <= 1;
     let patch = match image.trailer {

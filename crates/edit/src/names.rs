@@ -24,8 +24,11 @@ pub(crate) fn assign(image: &Image, slots: &mut [Slot]) -> Result<Option<Names>,
     if keep == old.len() && slots.iter().all(|s| s.name.is_none()) {
         return Ok(None);
     }
+    if image.shstrndx.0 == 0 {
+        return Err(EditError::Refused { why: "there is no section header string table to put a name into".into() });
+    }
     if old.last() != Some(&0) {
-        let table = if image.shstrndx.0 == 0 { "missing".into() } else { image.describe(image.shstrndx) };
+        let table = image.describe(image.shstrndx);
         return Err(EditError::Refused {
             why: format!("section header string table {table} does not end in a NUL byte; a name cannot be appended"),
         });

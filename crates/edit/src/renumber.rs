@@ -70,7 +70,7 @@ pub(crate) fn apply(
     let map = Map::of(image, slots);
     if map.changes() {
         links(slots, &map);
-        groups(image, slots, &map)?;
+        groups(image, slots, &map, decisions)?;
     } else if edits.values.is_empty() && edits.symbols.is_empty() {
         return Ok(overlays);
     }
@@ -96,7 +96,7 @@ fn links(slots: &mut [Slot], map: &Map) {
 }
 
 /// Member lists of groups that stay; `SHF_GROUP` of members whose group goes.
-fn groups(image: &Image, slots: &mut [Slot], map: &Map) -> Result<(), EditError> {
+fn groups(image: &Image, slots: &mut [Slot], map: &Map, decisions: &mut Vec<Decision>) -> Result<(), EditError> {
     let mut orphans = vec![false; image.sections.len()];
     for (index, _) in image.indexed().filter(|(i, h)| h.sh_type == SHT_GROUP && map.is_gone(i.0)) {
         // A broken group may always be removed.
@@ -106,8 +106,11 @@ fn groups(image: &Image, slots: &mut [Slot], map: &Map) -> Result<(), EditError>
     }
     for slot in slots.iter_mut().filter(|s| !s.fresh) {
         let Some(index) = slot.from else { continue };
-        if orphans[index.get()] {
-            slot.header.sh_flags &= !SHF_GROUP;
+        if orphans[index.get()] && slot.header.sh_flags & SHF_GROUP != 0 {
+            let old = slot.header.sh_flags;
+            slot.header.sh_flags = old & !SHF_GROUP;
+            let (section, new) = (image.describe(index), slot.header.sh_flags);
+            decisions.push(Decision::Header { section, field: "sh_flags", old, new });
         }
         if slot.header.sh_type != SHT_GROUP {
             continue;

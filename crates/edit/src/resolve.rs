@@ -1,6 +1,7 @@
 //! Edits x Image -> what becomes of every section. No offset is decided here.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
@@ -8,7 +9,7 @@ use elfgraft_patch::Op;
 
 use crate::compressed;
 use crate::decision::Decision;
-use crate::edit::{Content, Edits, Target, default_alignment};
+use crate::edit::{Content, Edits, Rename, Target, default_alignment};
 use crate::error::EditError;
 use crate::headers::{headers, set_flags};
 use crate::refs;
@@ -86,11 +87,19 @@ fn keep<'a>(image: &Image<'a>, gone: &[bool]) -> Vec<Slot<'a>> {
 }
 
 fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<Decision>) -> Result<(), EditError> {
+    let mut once: HashMap<&[u8], &Rename> = HashMap::new();
+    for rename in &edits.rename {
+        // Which of two is meant would depend on their order. The peers refuse it too.
+        if once.insert(&rename.from, rename).is_some_and(|other| *other != *rename) {
+            let why = format!("section '{}' gets two new names", printable(&rename.from));
+            return Err(EditError::Refused { why });
+        }
+    }
     for slot in slots.iter_mut().skip(1) {
         let Some(index) = slot.from else { continue };
         let name = image.name(index)?;
         let to;
-        if let Some(rename) = edits.rename.iter().rev().find(|r| r.from == name) {
+        if let Some(rename) = once.get(name) {
             to = Some(rename.to.clone());
             if let Some(flags) = rename.flags {
                 set_flags(image, slot, flags);
@@ -99,7 +108,7 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
             // `.rela.A` of a renamed A goes with it, as with both peers. A `.klp.rela` name is its owner's.
             let target = SectionIndex(slot.header.sh_info);
             let old = image.name(target).unwrap_or_default();
-            let rename = edits.rename.iter().rev().find(|r| r.from == old && !old.is_empty());
+            let rename = once.get(old).filter(|_| !old.is_empty());
             // The dynamic linker's relocations are sections like any other when it comes to prefixes.
             let own = slot.header.is_alloc() && rename.is_none();
             let new = rename.map(|r| r.to.clone()).or_else(|| prefixed(image, edits, if own { index } else { target }));
@@ -111,7 +120,7 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
             to = prefixed(image, edits, index);
         }
         if let Some(to) = to.filter(|to| to != name) {
-            decisions.push(Decision::Rename { section: image.describe(index), to: printable(&to) });
+            decisions.push(Decision::Rename { section: image.describe(index), from: name.to_vec(), to: to.clone() });
             slot.name = Some(to);
         }
     }
@@ -227,6 +236,7 @@ fn update<'a>(
     slots: &mut [Slot<'a>],
     decisions: &mut Vec<Decision>,
 ) -> Result<(), EditError> {
+    let mut once: HashMap<usize, &[u8]> = HashMap::new();
     for content in &edits.update {
         let found: Vec<usize> = slots
             .iter()
@@ -245,6 +255,11 @@ fn update<'a>(
         match (found.as_slice(), &content.section) {
             ([at], _) => {
                 let section = describe(image, slots, *at);
+                // Which contents are meant would depend on the order of the options.
+                if once.insert(*at, &content.bytes).is_some_and(|other| *other != *content.bytes) {
+                    let why = format!("section {section} is to be updated twice");
+                    return Err(EditError::Refused { why });
+                }
                 resize(&mut slots[*at], &section, content.bytes.clone(), edits, image, decisions)?;
             }
             ([], Target::Name(name)) if image.named(name).iter().any(|i| gone[i.get()]) => {

@@ -22,8 +22,11 @@ struct Rewrite<'i, 'a> {
     bytes: Option<Vec<u8>>,
     extended: Option<Vec<u8>>,
     dropped: Vec<u32>,
-    /// New names, to be appended to the string table.
-    renamed: Vec<(u32, Vec<u8>)>,
+    /// Signatures of groups that are defined nowhere any more, and symbols with another binding: how many.
+    undefined: usize,
+    bound: usize,
+    /// Old names and new ones, to be appended to the string table.
+    renamed: Vec<(u32, &'a [u8], Vec<u8>)>,
     /// Symbols whose binding crossed the line between local and not.
     crossed: HashSet<u32>,
 }
@@ -35,6 +38,7 @@ impl Rewrite<'_, '_> {
 
     /// The group lives, so its signature does; what it was defined in does not (KNOWN-BUGS D9).
     fn undefine(&mut self, number: u32) {
+        self.undefined += 1;
         self.put(self.table.shndx_offset(number), &half(self.image.format, SHN_UNDEF));
         let zero = addr(self.image.format, 0).unwrap_or_default();
         self.put(self.table.value_offset(number), &zero);
@@ -53,6 +57,7 @@ impl Rewrite<'_, '_> {
     }
 
     fn bind(&mut self, number: u32, symbol: &Symbol, bind: u8) {
+        self.bound += 1;
         // st_info stands two bytes in front of st_shndx in both classes.
         self.put(self.table.shndx_offset(number) - 2, &[bind << 4 | symbol.kind()]);
         if (bind == STB_LOCAL) != (symbol.bind() == STB_LOCAL) {
@@ -87,6 +92,8 @@ pub(crate) fn rewrite(
         bytes: None,
         extended: None,
         dropped: Vec::new(),
+        undefined: 0,
+        bound: 0,
         renamed: Vec::new(),
         crossed: HashSet::new(),
     };
@@ -110,11 +117,11 @@ pub(crate) fn rewrite(
             || asked.strip != Strip::All && is_mapping(image.format.e_machine, &symbol, name);
         match asked.fate(&symbol, name, is_needed, image.format.e_type == ET_REL) {
             Ok(Fate::Drop) => new.dropped.push(number),
-            Ok(Fate::Keep(bind, name)) => {
+            Ok(Fate::Keep(bind, to)) => {
                 if bind != symbol.bind() {
                     new.bind(number, &symbol, bind);
                 }
-                new.renamed.extend(name.map(|name| (number, name)));
+                new.renamed.extend(to.map(|to| (number, name, to)));
             }
             Err(()) => {
                 let why = format!("cannot strip symbol '{}' [{number}]: a relocation names it", name.escape_ascii());
@@ -175,7 +182,8 @@ fn finish(
     let added = if asked { missing_symbols(image, &table, &edits.symbols.add)? } else { Vec::new() };
     // `sh_link` speaks of the result already, so it is the slot of the string table.
     let strings = Some(slots[at].header.sh_link as usize).filter(|&s| s != 0 && s < slots.len());
-    for (number, name) in std::mem::take(&mut new.renamed) {
+    decide(&new, index, added.len(), decisions);
+    for (number, _, name) in std::mem::take(&mut new.renamed) {
         let st_name = append_string(image, slots, strings, &name)?;
         new.put(table.value_offset(number) - if image.format.is_64 { 8 } else { 4 }, &word(image.format, st_name));
     }
@@ -202,12 +210,8 @@ fn finish(
         slots[at].header.sh_info = u32::try_from(locals).unwrap_or(u32::MAX);
         (new.bytes, new.extended) = (Some(bytes), extended);
     }
-    if !new.dropped.is_empty() {
-        let dropped = u32::try_from(new.dropped.len()).unwrap_or(u32::MAX);
-        decisions.push(Decision::Symbols { table: image.describe(index), dropped });
-        if let (true, Some(strings), Some(bytes)) = (asked, strings, &mut new.bytes) {
-            compact_strings(image, slots, strings, bytes)?;
-        }
+    if let (true, false, Some(strings), Some(bytes)) = (asked, new.dropped.is_empty(), strings, &mut new.bytes) {
+        compact_strings(image, slots, strings, bytes)?;
     }
     if let Some(bytes) = new.bytes {
         replace(image, &mut slots[at], index, bytes)?;
@@ -218,6 +222,28 @@ fn finish(
         replace(image, slot, xindex, bytes)?;
     }
     Ok(())
+}
+
+/// What was decided about symbols, in numbers.
+fn decide(new: &Rewrite, index: SectionIndex, added: usize, decisions: &mut Vec<Decision>) {
+    let table = || new.image.describe(index);
+    if !new.dropped.is_empty() {
+        let dropped = u32::try_from(new.dropped.len()).unwrap_or(u32::MAX);
+        decisions.push(Decision::Symbols { table: table(), dropped });
+    }
+    if !new.renamed.is_empty() {
+        let names = new.renamed.iter().map(|(_, old, new)| (old.to_vec(), new.clone())).collect();
+        decisions.push(Decision::SymbolNames { table: table(), names });
+    }
+    if new.bound != 0 {
+        decisions.push(Decision::SymbolBindings { table: table(), changed: new.bound });
+    }
+    if new.undefined != 0 {
+        decisions.push(Decision::SymbolsUndefined { table: table(), signatures: new.undefined });
+    }
+    if added != 0 {
+        decisions.push(Decision::SymbolsAdded { table: table(), added });
+    }
 }
 
 impl Rewrite<'_, '_> {

@@ -20,6 +20,7 @@ mod writer;
 
 use crate::{Btf, Error};
 pub use implicit::implicit_kfuncs;
+pub use permute::reversed;
 
 /// BTF that is ready to be embedded, in the byte order of what it was made from.
 #[derive(Clone, Debug, PartialEq, Eq)]

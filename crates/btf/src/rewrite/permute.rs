@@ -5,17 +5,31 @@ use crate::{Btf, Error, Field};
 
 /// Sorts the types of this part by the bytes of their names: anonymous ones first, those of one name in their old order.
 pub(super) fn sort_by_name(btf: &Btf) -> Result<Vec<u8>, Error> {
-    let ids = btf.own_ids();
     let mut order: Vec<_> = btf.own_ids().filter_map(|id| Some((btf.name(&btf.get(id)?)?, id))).collect();
     order.sort_unstable();
+    let order: Vec<u32> = order.into_iter().map(|(_, id)| id).collect();
+    in_order(btf, &order)
+}
+
+/// The same types in reverse order: BTF that says the same with other IDs, to try out what depends on IDs.
+///
+/// # Errors
+/// When the BTF has kinds or header fields that are not known, or a reference beyond its end.
+pub fn reversed(btf: &Btf) -> Result<Vec<u8>, Error> {
+    let order: Vec<u32> = btf.own_ids().rev().collect();
+    in_order(btf, &order)
+}
+
+fn in_order(btf: &Btf, order: &[u32]) -> Result<Vec<u8>, Error> {
+    let ids = btf.own_ids();
     let mut new_ids = vec![0; order.len()];
-    for ((_, old), new) in order.iter().zip(ids.clone()) {
+    for (old, new) in order.iter().zip(ids.clone()) {
         if let Some(slot) = new_ids.get_mut((old - ids.start) as usize) {
             *slot = new;
         }
     }
     let mut writer = Writer::like(btf)?;
-    for ty in order.iter().filter_map(|&(_, id)| btf.get(id)) {
+    for ty in order.iter().filter_map(|&id| btf.get(id)) {
         writer.types.copy(&ty, |field, value| match value.checked_sub(ids.start).filter(|_| field == Field::Type) {
             None => Ok(value),
             Some(own) => new_ids.get(own as usize).copied().ok_or(Error::BadReference {

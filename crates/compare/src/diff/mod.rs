@@ -64,8 +64,9 @@ impl Files<'_> {
 /// When one of the files is no ELF file, or its header tables are not inside it, or its sections overlap too much: which
 /// one, and why.
 pub fn diff(a: &[u8], b: &[u8], options: &Options) -> Result<Report, (Which, Error)> {
-    let parse = |data, which| readable(data).map_err(|error| (which, error));
-    let (a, b) = (parse(a, Which::First)?, parse(b, Which::Second)?);
+    let mut a = readable(a).map_err(|error| (Which::First, error))?;
+    let b = readable(b).map_err(|error| (Which::Second, error))?;
+    a.set_aliases(&options.aliases);
     let readers = [a.reader.clone(), b.reader.clone()];
     let mut out = Out::new(options);
     let pairs = Pairs::new(&a, &b);

@@ -1,7 +1,7 @@
 //! What was found, as data, as lines and as JSON.
 
 use super::Key;
-use crate::Reader;
+use crate::{Aliases, Reader};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,12 +16,14 @@ pub struct Options<'o> {
     /// BTF that the split BTF of both files continues, raw or as an ELF file with `.BTF`. A file's own `.BTF.base` goes
     /// before it. Without a base, split BTF is compared byte by byte.
     pub btf_base: Option<&'o [u8]>,
+    /// Names of the first file that are others in the second, as is known. Without any, names are what they are.
+    pub aliases: Aliases,
 }
 
 impl Default for Options<'_> {
     /// Nothing ignored, 1000 of each kind, no base.
     fn default() -> Self {
-        Options { ignore: BTreeSet::new(), limit: 1000, btf_base: None }
+        Options { ignore: BTreeSet::new(), limit: 1000, btf_base: None, aliases: Aliases::default() }
     }
 }
 
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn limits_ignores_and_orders() {
-        let options = Options { ignore: [Key::Moved].into(), limit: 2, btf_base: None };
+        let options = Options { ignore: [Key::Moved].into(), limit: 2, ..Options::default() };
         let mut out = Out::new(&options);
         for number in 0..5 {
             out.say(Key::Symbol, "symbol", number);

@@ -287,3 +287,44 @@ impl fmt::Display for Where<'_, '_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::Aliases;
+    use crate::diff::{Options, diff};
+    use elfgraft_testkit::consts::*;
+    use elfgraft_testkit::elf::{ElfSpec, Section};
+    use elfgraft_testkit::format::Format;
+    use elfgraft_testkit::symbols::{Reloc, Symbol};
+
+    fn file(section: &str, symbol: &str) -> Vec<u8> {
+        ElfSpec::new(Format::X86_64, ET_REL)
+            .section(Section::progbits(section, SHF_ALLOC, [0; 16]))
+            .relocs(section, vec![Reloc::new(0, symbol, 1, 4)])
+            .symbols(vec![Symbol::section(section), Symbol::global(symbol, section).at(0, 4)])
+            .build()
+    }
+
+    /// Whoever renames knows what becomes what; all that refers to it must follow.
+    #[test]
+    fn names_known_to_become_others_are_no_difference() {
+        let (old, new) = (file(".text", "old"), file(".renamed", "new"));
+        let pair = |(a, b): (&str, &str)| (a.as_bytes().to_vec(), b.as_bytes().to_vec());
+        let aliases = Aliases {
+            sections: [(".text", ".renamed"), (".rela.text", ".rela.renamed")].map(pair).into(),
+            symbols: [("old", "new")].map(pair).into(),
+        };
+        let lines = |aliases| {
+            let report = diff(&old, &new, &Options { aliases, ..Options::default() }).unwrap();
+            report.findings.iter().map(|f| f.key.name()).collect::<Vec<_>>()
+        };
+        // String tables hold the names, whatever they mean.
+        assert!(
+            lines(aliases.clone()).iter().all(|key| matches!(*key, "string-table" | "moved")),
+            "{:?}",
+            lines(aliases.clone())
+        );
+        assert!(lines(Aliases { symbols: [].into(), ..aliases.clone() }).contains(&"reloc"));
+        assert!(lines(Aliases { sections: [].into(), ..aliases }).contains(&"section-removed"));
+    }
+}

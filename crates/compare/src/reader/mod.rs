@@ -8,6 +8,7 @@ mod relocs;
 mod symbols;
 
 pub(crate) use relocs::{Reloc, Relocs};
+use symbols::Names;
 pub(crate) use symbols::{Place, Symbol, Symbols};
 
 use crate::error::{Error, Table};
@@ -48,6 +49,15 @@ impl fmt::Display for Reader {
     }
 }
 
+/// Old names and the new ones that an edit is known to have given: nothing else is to be told of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Aliases {
+    /// Of sections.
+    pub sections: HashMap<Vec<u8>, Vec<u8>>,
+    /// Of symbols.
+    pub symbols: HashMap<Vec<u8>, Vec<u8>>,
+}
+
 /// A file whose header tables lie inside it. Everything else may be wrong.
 #[derive(Debug)]
 pub(crate) struct Elf<'a> {
@@ -63,6 +73,8 @@ pub(crate) struct Elf<'a> {
     names: &'a [u8],
     /// SHT_SYMTAB_SHNDX sections by the symbol table they belong to.
     extended: HashMap<u32, u32>,
+    /// Names to take for others.
+    aliases: Option<&'a Aliases>,
 }
 
 impl<'a> Elf<'a> {
@@ -80,6 +92,7 @@ impl<'a> Elf<'a> {
             ctx,
             names: &[],
             extended: HashMap::new(),
+            aliases: None,
         };
         elf.read_sections()?;
         elf.read_segments()?;
@@ -186,6 +199,9 @@ impl<'a> Elf<'a> {
     /// What must be 0 in the header of section 0: all that does not hold what is too large for the ELF header.
     pub fn section_0(&self) -> Option<[u64; 10]> {
         let first = self.sections.first()?;
+        let many = self.header.e_phnum == PN_XNUM;
+        // Linux writes all three into a core file of that many segments, though only sh_info is needed.
+        let linux = |value: u64, field: u64| many && value == field;
         let unless = |held: bool, value: u64| if held { 0 } else { value };
         Some([
             first.sh_name as u64,
@@ -193,9 +209,9 @@ impl<'a> Elf<'a> {
             first.sh_flags,
             first.sh_addr,
             first.sh_offset,
-            unless(self.header.e_shnum == 0, first.sh_size),
+            unless(self.header.e_shnum == 0 || linux(first.sh_size, self.header.e_shnum.into()), first.sh_size),
             unless(u32::from(self.header.e_shstrndx) == SHN_XINDEX, first.sh_link.into()),
-            unless(self.header.e_phnum == PN_XNUM, first.sh_info.into()),
+            unless(many, first.sh_info.into()),
             first.sh_addralign,
             first.sh_entsize,
         ])
@@ -249,11 +265,20 @@ impl<'a> Elf<'a> {
     /// A section's name; empty where there is none.
     pub fn name(&self, index: u32) -> &'a [u8] {
         let offset = self.section(index).and_then(|section| u32::try_from(section.sh_name).ok());
-        string(self.names, offset.unwrap_or_default()).unwrap_or_default()
+        let name = string(self.names, offset.unwrap_or_default()).unwrap_or_default();
+        self.aliases.and_then(|aliases| aliases.sections.get(name)).map_or(name, Vec::as_slice)
+    }
+
+    /// Reads names as others from here on.
+    pub fn set_aliases(&mut self, aliases: &'a Aliases) {
+        self.aliases = Some(aliases).filter(|a| !a.sections.is_empty() || !a.symbols.is_empty());
     }
 
     /// Whether a section has this name; cheap, however long its name is.
     pub fn is_named(&self, index: u32, name: &[u8]) -> bool {
+        if self.aliases.is_some() {
+            return self.name(index) == name;
+        }
         let rest = self.section(index).and_then(|section| self.names.get(section.sh_name..));
         rest.and_then(|rest| rest.strip_prefix(name)).is_some_and(|rest| rest.first() == Some(&0))
     }
@@ -273,7 +298,7 @@ impl<'a> Elf<'a> {
         let section = self.section(index).filter(|section| is_symbol_table(section))?;
         let names = self.contents(section.sh_link).unwrap_or_default();
         let extended = self.extended.get(&index).and_then(|&index| self.contents(index));
-        Symbols::new(self.contents(index)?, names, extended, self.ctx)
+        Symbols::new(self.contents(index)?, Names { table: names, aliases: self.aliases }, extended, self.ctx)
     }
 
     /// The section's relocations, if it is SHT_REL or SHT_RELA inside the file.

@@ -5,7 +5,7 @@ use goblin::container::Ctx;
 use goblin::elf::section_header::{SHN_LORESERVE, SHN_UNDEF, SHN_XINDEX};
 use goblin::elf::sym::{STB_LOCAL, STT_SECTION, Sym, Symtab};
 
-use super::string;
+use super::{Aliases, string};
 
 /// Where a symbol is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,10 +18,17 @@ pub(crate) enum Place {
     Reserved(u32),
 }
 
+/// Where the names of symbols are, and which of them to take for others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Names<'a> {
+    pub table: &'a [u8],
+    pub aliases: Option<&'a Aliases>,
+}
+
 /// One symbol.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Symbol<'a> {
-    names: &'a [u8],
+    names: Names<'a>,
     pub st_name: u32,
     pub place: Place,
     pub value: u64,
@@ -33,12 +40,13 @@ pub(crate) struct Symbol<'a> {
 impl<'a> Symbol<'a> {
     /// Looked up when asked for: most symbols are read for other reasons.
     pub fn name(&self) -> &'a [u8] {
-        string(self.names, self.st_name).unwrap_or_default()
+        let name = string(self.names.table, self.st_name).unwrap_or_default();
+        self.names.aliases.and_then(|aliases| aliases.symbols.get(name)).map_or(name, Vec::as_slice)
     }
 
     /// Whether the name begins within the string table.
     pub fn has_name(&self) -> bool {
-        self.st_name == 0 || usize::try_from(self.st_name).is_ok_and(|offset| offset < self.names.len())
+        self.st_name == 0 || usize::try_from(self.st_name).is_ok_and(|offset| offset < self.names.table.len())
     }
 
     /// Whether it is what symbol 0 must be.
@@ -59,13 +67,13 @@ impl<'a> Symbol<'a> {
 /// A symbol table with its names and extended section indices.
 pub(crate) struct Symbols<'a> {
     table: Symtab<'a>,
-    names: &'a [u8],
+    names: Names<'a>,
     extended: Option<&'a [u8]>,
     endian: Endian,
 }
 
 impl<'a> Symbols<'a> {
-    pub fn new(data: &'a [u8], names: &'a [u8], extended: Option<&'a [u8]>, ctx: Ctx) -> Option<Symbols<'a>> {
+    pub fn new(data: &'a [u8], names: Names<'a>, extended: Option<&'a [u8]>, ctx: Ctx) -> Option<Symbols<'a>> {
         let count = data.len() / Sym::size(ctx.container);
         // Goblin refuses a table of no symbols.
         let table = if count == 0 { Symtab::default() } else { Symtab::parse(data, 0, count, ctx).ok()? };

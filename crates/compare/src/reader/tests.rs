@@ -167,3 +167,33 @@ fn a_name_ends_at_a_nul_the_table_or_the_limit() {
     assert_eq!(string(&[b'x'; 2 * MAX_NAME], 1).unwrap().len(), MAX_NAME);
     assert_eq!(Name(&[b'\''; 300]).to_string().len(), 200 * 2 + 5);
 }
+
+/// A core file as Linux writes it for a process with very many mappings (fs/binfmt_elf.c, fill_extnum_info): the number of
+/// program headers, but also e_shnum and e_shstrndx, stand in section 0. All of it lies inside the file here.
+#[test]
+fn a_core_file_of_many_segments_is_sound() {
+    const COUNT: u32 = 0x1_0001;
+    let le = |bytes: &mut Vec<u8>, value: u64, size: usize| bytes.extend(&value.to_le_bytes()[..size]);
+    let core = |sh_size: u64| {
+        let mut file = b"\x7fELF\x02\x01\x01".to_vec();
+        file.resize(16, 0);
+        // e_type, e_machine, e_version, e_entry, e_phoff, e_shoff, e_flags, six sizes and counts.
+        let fields =
+            [(4, 2), (62, 2), (1, 4), (0, 8), (128, 8), (64, 8), (0, 4), (64, 2), (56, 2), (0xffff, 2), (64, 2)];
+        fields.iter().chain(&[(1, 2), (0, 2)]).for_each(|&(value, size)| le(&mut file, value, size));
+        let section_0 =
+            [(0, 4), (0, 4), (0, 8), (0, 8), (0, 8), (sh_size, 8), (0, 4), (COUNT.into(), 4), (0, 8), (0, 8)];
+        section_0.iter().for_each(|&(value, size)| le(&mut file, value, size));
+        for _ in 0..COUNT {
+            // PT_NULL says nothing.
+            file.extend([0; 56]);
+        }
+        file
+    };
+    let file = core(1);
+    let report = crate::check::check(&file, &crate::check::Options::default());
+    assert_eq!(report.findings, []);
+    let why = "own reader, because goblin does not read more than 65,534 program headers";
+    assert_eq!(report.reader.map(|reader| reader.to_string()).as_deref(), Some(why));
+    assert!(!crate::check::check(&core(2), &crate::check::Options::default()).is_sound());
+}
