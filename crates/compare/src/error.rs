@@ -20,18 +20,21 @@ impl fmt::Display for Table {
     }
 }
 
+/// What the reading library says. Its own types are not part of this crate's interface.
+type Source = Box<dyn error::Error + Send + Sync>;
+
 /// Why a file cannot be read. The file's name is the caller's to add.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
     /// Occurs when the file does not begin with an ELF header of a known class and data encoding.
-    Header(goblin::error::Error),
-    /// Occurs when goblin refuses a table whose place and size are right.
-    Goblin {
+    Header(Source),
+    /// Occurs when the reading library refuses a table whose place and size are right.
+    Refused {
         /// The table.
         table: Table,
-        /// What goblin says.
-        source: goblin::error::Error,
+        /// What it says.
+        source: Source,
     },
     /// Occurs when `e_shentsize` or `e_phentsize` is not the size of the file's class. The kernel, libelf and
     /// binutils refuse such a file.
@@ -70,7 +73,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Header(source) => write!(f, "no ELF file: {source}"),
-            Error::Goblin { table, source } => write!(f, "{table}: {source}"),
+            Error::Refused { table, source } => write!(f, "{table}: {source}"),
             Error::EntrySize { table, size, expected } => {
                 write!(f, "{table}: entries of {size} bytes, those of this class have {expected}")
             }
@@ -90,7 +93,7 @@ impl fmt::Display for Error {
 impl error::Error for Error {
     fn source(&self) -> Option<&(dyn error::Error + 'static)> {
         match self {
-            Error::Header(source) | Error::Goblin { source, .. } => Some(source),
+            Error::Header(source) | Error::Refused { source, .. } => Some(source.as_ref()),
             _ => None,
         }
     }

@@ -8,6 +8,28 @@
 //! The laws that the result keeps are the project's (README): an edit made twice is the edit made once (L1), whatever
 //! was set before (L2); removing what was added gives the file back (L3); nothing else changes (L4).
 //!
+//! ```
+//! use elfgraft_edit::{Content, Edits, plan};
+//! use elfgraft_elf::Image;
+//!
+//! /// Sets section `.BTF` of the ELF file in `file`; gives the new file.
+//! fn with_btf(file: &[u8], btf: &[u8]) -> Result<Vec<u8>, elfgraft_edit::EditError> {
+//!     let image = Image::parse(file)?;
+//!     let content = Content { section: b".BTF".to_vec(), bytes: btf.into() };
+//!     let edits = Edits { set: vec![content], ..Edits::default() };
+//!     Ok(elfgraft_patch::to_vec(&plan(&image, &edits)?.patch, file))
+//! }
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/demo.ko");
+//! let module = std::fs::read(path)?;
+//! let once = with_btf(&module, b"contents")?;
+//! assert_ne!(once, module);
+//! assert_eq!(with_btf(&once, b"contents")?, once);
+//! assert_eq!(with_btf(&with_btf(&module, b"others")?, b"contents")?, once);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//! To a file on disk the plan's patch is put by [`elfgraft_patch::commit`]; `examples/` of the repository has whole programs.
+//!
 //! # How the layout makes the laws hold
 //! The file is read as a *fixed zone*, up to the last byte that a segment or a header table at the front owns, and
 //! behind it a sequence of *chunks*: section contents, the section header table, runs of bytes that nobody owns, the
@@ -43,7 +65,7 @@ mod symbols;
 
 pub use convert::to_elf32;
 pub use decision::Decision;
-pub use edit::{Content, Edits, Rename, SymbolValue, Target, default_alignment};
+pub use edit::{Content, Edits, Rename, SymbolValue, Target};
 pub use elfgraft_patch::Patch;
 pub use error::EditError;
 pub use flags::FlagSet;

@@ -1,14 +1,16 @@
 //! One changed structure -> its exact bytes, in the file's class and byte order.
 
+use object::elf;
 use object::write::elf::Encoder;
-use object::{Endianness, elf};
+
+use crate::Endianness;
 
 use crate::image::Format;
 use crate::section::SectionHeader;
 
 /// A section header as it stands in the table. Values are checked to fit the class by [`fits`], not here.
 pub fn section_header(format: Format, header: &SectionHeader, out: &mut Vec<u8>) {
-    Encoder::new(format.endian, format.is_64, elf::EM_NONE).section_header(out, &header.to_object());
+    Encoder::new(format.endian.raw(), format.is_64, elf::EM_NONE).section_header(out, &header.to_object());
 }
 
 /// The ELF header of a new ET_REL object. The section header string table is the last section.
@@ -28,7 +30,7 @@ pub fn file_header(format: Format, e_flags: u32, e_shoff: u64, sections: usize) 
     };
     let mut out = Vec::new();
     // Fails only for more segments than fit, and there are none.
-    let _ = Encoder::new(format.endian, format.is_64, elf::EM_NONE).file_header(&mut out, &header, &layout);
+    let _ = Encoder::new(format.endian.raw(), format.is_64, elf::EM_NONE).file_header(&mut out, &header, &layout);
     out
 }
 

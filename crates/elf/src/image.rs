@@ -1,7 +1,8 @@
 //! [`Image`]: the validated view of one ELF file.
 
-use object::{Endianness, elf, pod};
+use object::{elf, pod};
 
+use crate::Endianness;
 use crate::consts::*;
 use crate::error::ElfError;
 use crate::section::{ProgramHeader, SectionHeader, SectionIndex};
@@ -94,8 +95,8 @@ impl<'a> Image<'a> {
             None => file,
         };
         let image = match ident.get(4) {
-            Some(1) => Self::parse_class::<elf::FileHeader32<Endianness>>(data, endian, false, trailer)?,
-            Some(2) => Self::parse_class::<elf::FileHeader64<Endianness>>(data, endian, true, trailer)?,
+            Some(1) => Self::parse_class::<elf::FileHeader32<object::Endianness>>(data, endian, false, trailer)?,
+            Some(2) => Self::parse_class::<elf::FileHeader64<object::Endianness>>(data, endian, true, trailer)?,
             _ => return Err(ElfError::NotElf { why: "EI_CLASS is neither ELFCLASS32 nor ELFCLASS64" }),
         };
         Ok(Image { file, ..image })
@@ -103,16 +104,18 @@ impl<'a> Image<'a> {
 
     fn parse_class<Elf>(
         data: &'a [u8],
-        endian: Endianness,
+        order: Endianness,
         is_64: bool,
         trailer: Option<Trailer>,
     ) -> Result<Self, ElfError>
     where
-        Elf: object::read::elf::FileHeader<Endian = Endianness>,
+        Elf: object::read::elf::FileHeader<Endian = object::Endianness>,
     {
         let (header, _) = pod::from_bytes::<Elf>(data)
             .map_err(|()| ElfError::NotElf { why: "the file is shorter than an ELF header" })?;
-        let format = Format { is_64, endian, e_type: header.e_type(endian).0, e_machine: header.e_machine(endian).0 };
+        let endian = order.raw();
+        let format =
+            Format { is_64, endian: order, e_type: header.e_type(endian).0, e_machine: header.e_machine(endian).0 };
         let mut image = Image {
             format,
             e_shoff: header.e_shoff(endian).into(),

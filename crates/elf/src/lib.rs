@@ -10,18 +10,33 @@
 //!
 //! Names are bytes: nothing here wants UTF-8.
 //!
+//! ```
+//! use elfgraft_elf::Image;
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../testdata/demo-gnu.ko");
+//! let file = std::fs::read(path)?;
+//! let image = Image::parse(&file)?;
+//! for index in image.named(b".BTF") {
+//!     let header = image.header(index)?;
+//!     assert_eq!(image.contents(index)?.len() as u64, header.sh_size);
+//!     println!("{} at {:#x}", image.describe(index), header.sh_offset);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Sources: System V gABI chapters 4 and 5; for the signature trailer, the kernel's `include/linux/module_signature.h`.
 
 pub mod consts;
 pub mod encode;
+mod endian;
 mod error;
 mod image;
 mod section;
 mod symtab;
 pub mod trailer;
 
+pub use endian::Endianness;
 pub use error::ElfError;
 pub use image::{Format, Image};
-pub use object::Endianness;
 pub use section::{ProgramHeader, SectionHeader, SectionIndex};
 pub use symtab::{Symbol, SymbolSection, SymbolTable};

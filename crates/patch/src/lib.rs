@@ -12,6 +12,23 @@
 //! - [`in_place`] writes only the changed ranges into the file itself, after an undo file has been
 //!   put beside it. [`Input::open`] restores a file whose edit was killed half way.
 //!
+//! ```
+//! use elfgraft_patch::{Builder, Input, Kind, Options, commit};
+//!
+//! # let dir = tempfile::tempdir()?;
+//! # let path = dir.path().join("file");
+//! # std::fs::write(&path, "keep, replace, keep")?;
+//! let input = Input::open(&path)?; // "keep, replace, keep"
+//! let mut builder = Builder::new(input.bytes().len() as u64);
+//! builder.copy(0, 0, 6, "the beginning");
+//! builder.write(6, b"REPLACE", "what is new");
+//! builder.copy(13, 13, 6, "the end");
+//! let patch = builder.finish(19)?;
+//! let outcome = commit(&patch.normalize(input.bytes()), &input, &path, &Options { in_place: true, ..Options::default() })?;
+//! assert_eq!((outcome.kind, outcome.bytes_written), (Kind::InPlace, 7));
+//! assert_eq!(std::fs::read(&path)?, b"keep, REPLACE, keep");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //! What the bytes mean is none of this crate's business. It errs towards leaving the target alone:
 //! whatever is doubtful (the input changed meanwhile, the undo file does not fit) is an error.
 //!

@@ -79,9 +79,9 @@ pub(crate) struct Elf<'a> {
 
 impl<'a> Elf<'a> {
     pub fn parse(data: &'a [u8]) -> Result<Elf<'a>, Error> {
-        let header = goblin::elf::Elf::parse_header(data).map_err(Error::Header)?;
-        let container = header.container().map_err(Error::Header)?;
-        let ctx = Ctx::new(container, header.endianness().map_err(Error::Header)?);
+        let header = goblin::elf::Elf::parse_header(data).map_err(|e| Error::Header(e.into()))?;
+        let container = header.container().map_err(|e| Error::Header(e.into()))?;
+        let ctx = Ctx::new(container, header.endianness().map_err(|e| Error::Header(e.into()))?);
         let mut elf = Elf {
             data,
             shstrndx: u32::from(header.e_shstrndx),
@@ -109,7 +109,7 @@ impl<'a> Elf<'a> {
         }
         let size = SectionHeader::size(self.ctx) as u64;
         let table = |count| self.table(Table::Sections, e_shoff, count, e_shentsize, size);
-        let goblin = |source| Error::Goblin { table: Table::Sections, source };
+        let goblin = |source: goblin::error::Error| Error::Refused { table: Table::Sections, source: source.into() };
         let (offset, _) = table(1)?;
         let first = SectionHeader::parse_from(self.data, offset, 1, self.ctx).map_err(goblin)?;
         let Some(first) = first.first() else { return Ok(()) };
@@ -138,7 +138,8 @@ impl<'a> Elf<'a> {
         if count > 0 {
             let size = ProgramHeader::size(self.ctx) as u64;
             let (offset, count) = self.table(Table::Segments, e_phoff, count, e_phentsize, size)?;
-            let goblin = |source| Error::Goblin { table: Table::Segments, source };
+            let goblin =
+                |source: goblin::error::Error| Error::Refused { table: Table::Segments, source: source.into() };
             self.segments = ProgramHeader::parse(self.data, offset, count, self.ctx).map_err(goblin)?;
         }
         Ok(())
