@@ -7,7 +7,7 @@ DIR    ?= /lib/modules /usr/lib
 
 export CARGO
 
-.PHONY: help build check test fmt doc demo corpus golden bench install clean
+.PHONY: help build check test torture fmt doc demo corpus golden bench install clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -29,6 +29,9 @@ test: check ## check, and all tests
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) nextest run --workspace --no-fail-fast; \
 	else set -x; $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; fi
+
+torture: ## the long versions: every fault at every system call of every way of writing
+	ELFGRAFT_TORTURE=1 $(CARGO) test --test faults -- --nocapture
 
 fmt: ## put the sources into format
 	$(CARGO) fmt --all

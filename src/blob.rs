@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use elfgraft_patch::Input;
+use elfgraft_patch::{Input, shown};
 
 use crate::report::Error;
 
@@ -32,7 +32,7 @@ pub fn assignment<'a>(option: &str, text: &'a OsStr) -> Result<(&'a [u8], &'a Os
             let (name, value) = bytes.split_at(at);
             Ok((name, OsStr::from_bytes(value.get(1..).unwrap_or_default())))
         }
-        _ => Err(Error::Usage(format!("bad format for {option}: '{}', expected NAME=VALUE", text.display()))),
+        _ => Err(Error::Usage(format!("bad format for {option}: '{}', expected NAME=VALUE", shown(&text)))),
     }
 }
 
@@ -54,7 +54,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     }
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-            let file = File::open(path).map_err(|e| Error::Usage(format!("cannot open '{}': {e}", path.display())))?;
+            let file = File::open(path).map_err(|e| Error::Usage(format!("cannot open '{}': {e}", shown(&path))))?;
             Ok(Input::from_reader(path, file)?)
         }
         _ => Ok(Input::open(path)?),
@@ -69,7 +69,7 @@ pub fn number(option: &str, text: &OsStr) -> Result<u64, Error> {
         None if s.len() > 1 && s.starts_with('0') => u64::from_str_radix(s, 8),
         None => s.parse(),
     };
-    parsed.map_err(|_| Error::Usage(format!("{option}: '{}' is not a number", text.display())))
+    parsed.map_err(|_| Error::Usage(format!("{option}: '{}' is not a number", shown(&text))))
 }
 
 /// `NAME=FILE` for outputs.
@@ -79,7 +79,7 @@ pub fn outputs(option: &str, values: &[OsString]) -> Result<Vec<(Vec<u8>, PathBu
         .map(|value| {
             let (name, path) = assignment(option, value)?;
             if path.is_empty() {
-                return Err(Error::Usage(format!("{option}: '{}' names no file", value.display())));
+                return Err(Error::Usage(format!("{option}: '{}' names no file", shown(&value))));
             }
             Ok((name.to_vec(), PathBuf::from(path)))
         })

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use elfgraft_compare::Reader;
 use elfgraft_compare::check::{self, Severity};
 use elfgraft_compare::diff::{self, Key, Which};
-use elfgraft_patch::Input;
+use elfgraft_patch::{Input, shown};
 
 use crate::blob::open;
-use crate::report::{self, Error, print};
+use crate::report::{self, Error, TROUBLE, print};
 
 /// Compare two ELF files by meaning: what only moved is said to have moved.
 ///
@@ -44,6 +44,7 @@ pub struct DiffArgs {
 impl DiffArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
+        elfgraft_patch::end_with(TROUBLE);
         self.compare().map_err(Error::or_trouble)
     }
 
@@ -159,7 +160,7 @@ impl CheckArgs {
     fn one(&self, path: &Path, options: &check::Options) -> Result<bool, Error> {
         let file = open(path)?;
         let report = check::check(file.bytes(), options);
-        let shown = path.display();
+        let shown = shown(&path);
         if self.json {
             let mut value = report.to_json();
             if let Some(object) = value.as_object_mut() {

@@ -23,5 +23,6 @@ mod verify;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    elfgraft_patch::end_with(1);
     report::exit_code(cli::main(std::env::args_os().collect()))
 }

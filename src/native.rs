@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use elfgraft_edit::{Content, Edits};
 use elfgraft_elf::Image;
 
+use elfgraft_patch::shown;
+
 use crate::blob::{load, open, outputs};
 use crate::jobs::for_each;
 use crate::objcopy::patterns;
@@ -136,7 +138,7 @@ fn sections_then_files<'a>(args: &'a [OsString], behind: &[OsString]) -> Result<
     let sections = args.iter().take_while(|a| a.as_bytes().contains(&b'=')).count();
     let (values, files) = args.split_at_checked(sections).unwrap_or((args, &[]));
     if let ([first, ..], [_, ..]) = (files, behind) {
-        return Err(Error::Usage(format!("'{}' is no NAME=CONTENTS, and files follow the `--`", first.display())));
+        return Err(Error::Usage(format!("'{}' is no NAME=CONTENTS, and files follow the `--`", shown(&first))));
     }
     let files: Vec<PathBuf> = files.iter().chain(behind).map(PathBuf::from).collect();
     if values.is_empty() || files.is_empty() {

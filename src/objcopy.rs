@@ -11,7 +11,7 @@ use elfgraft_edit::{
 use elfgraft_elf::consts::{SHF_ALLOC, SHF_WRITE};
 use elfgraft_elf::encode::read_addr;
 use elfgraft_elf::{Endianness, Image};
-use elfgraft_patch::{Builder, Input};
+use elfgraft_patch::{Builder, Input, shown};
 
 use crate::archive::{is_archive, plan_archive};
 use crate::blob::{Blob, assignment, load, number, open, outputs};
@@ -358,7 +358,7 @@ fn bytes_of(text: &Option<OsString>) -> Vec<u8> {
 /// Contents of `.gnu_debuglink`: the file's name without directories, padded to 4 bytes, and its CRC-32 in the byte
 /// order of the ELF file (gdb manual, "Separate Debug Files").
 fn debuglink(path: &Path, endian: Endianness) -> Result<Vec<u8>, Error> {
-    let name = path.file_name().ok_or_else(|| Error::Usage(format!("'{}' names no file", path.display())))?;
+    let name = path.file_name().ok_or_else(|| Error::Usage(format!("'{}' names no file", shown(&path))))?;
     let crc = crc32fast::hash(open(path)?.bytes());
     let mut bytes = name.as_bytes().to_vec();
     bytes.push(0);

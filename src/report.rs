@@ -8,7 +8,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use elfgraft_edit::EditError;
 use elfgraft_elf::ElfError;
-use elfgraft_patch::IoError;
+use elfgraft_patch::{IoError, shown};
+
+/// The exit status of `diff` when it cannot tell: 1 means that the files differ.
+pub const TROUBLE: u8 = 2;
 
 /// Why the command failed.
 #[derive(Debug)]
@@ -57,6 +60,11 @@ impl Error {
         }
     }
 
+    /// For `map_err`: why bytes of an input did not get to standard output.
+    pub fn stdout(e: io::Error) -> Error {
+        IoError::of_mapping(&e).map_or(Error::Stdout(e), Error::Io)
+    }
+
     /// For `map_err`: a refusal of the editor, with the file it concerns.
     pub fn edit<E: Into<EditError>>(path: &Path) -> impl FnOnce(E) -> Error + '_ {
         move |e| Error::Edit(path.to_owned(), e.into())
@@ -69,8 +77,8 @@ impl fmt::Display for Error {
             Error::Usage(text) => f.write_str(text),
             Error::Clap(e) => f.write_str(&clap_message(e)),
             Error::Io(e) => e.fmt(f),
-            Error::Edit(path, e) => write!(f, "'{}': {e}", path.display()),
-            Error::File(path, text) => write!(f, "'{}': {text}", path.display()),
+            Error::Edit(path, e) => write!(f, "'{}': {e}", shown(&path)),
+            Error::File(path, text) => write!(f, "'{}': {text}", shown(&path)),
             Error::Stdout(e) => write!(f, "cannot write to standard output: {e}"),
             Error::Trouble(e) => e.fmt(f),
             Error::Reported | Error::Status(_) => Ok(()),
@@ -126,7 +134,7 @@ pub fn warning(path: &Path, text: &str) {
     if QUIET.load(Ordering::Relaxed) {
         return;
     }
-    let _ = writeln!(io::stderr().lock(), "elfgraft: warning: '{}': {text}", path.display());
+    let _ = writeln!(io::stderr().lock(), "elfgraft: warning: '{}': {text}", shown(&path));
 }
 
 /// Prints `elfgraft: 'file': ...`, for `-v`.
@@ -134,7 +142,7 @@ pub fn note(path: &Path, text: &str) {
     if QUIET.load(Ordering::Relaxed) {
         return;
     }
-    let _ = writeln!(io::stderr().lock(), "elfgraft: '{}': {text}", path.display());
+    let _ = writeln!(io::stderr().lock(), "elfgraft: '{}': {text}", shown(&path));
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no failure.
@@ -156,7 +164,7 @@ pub fn exit_code(result: Result<(), Error>) -> ExitCode {
         },
         Err(e @ Error::Trouble(_)) => {
             error(&e);
-            ExitCode::from(2)
+            ExitCode::from(TROUBLE)
         }
         Err(Error::Status(status)) => ExitCode::from(status),
         Err(e) => {

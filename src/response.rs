@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 
+use elfgraft_patch::shown;
+
 use crate::report::Error;
 
 /// Response files may name response files; a file that names itself does not go on for ever.
@@ -26,7 +28,7 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>, Error> {
                     ));
                 }
                 let text = std::fs::read(path)
-                    .map_err(|e| Error::Usage(format!("cannot read response file '{}': {e}", path.display())))?;
+                    .map_err(|e| Error::Usage(format!("cannot read response file '{}': {e}", shown(&path))))?;
                 rest.extend(split(&text).into_iter().rev());
             }
             _ => out.push(arg),

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use elfgraft_edit::{Decision, Edits, Plan, plan};
 use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionIndex};
-use elfgraft_patch::{Input, Kind, Options, Outcome, WriteOptions, commit, explain, write_file, write_to};
+use elfgraft_patch::{Input, Kind, Options, Outcome, WriteOptions, commit, explain, shown, write_file, write_to};
 
 use crate::blob::open;
 use crate::report::{self, Error};
@@ -83,7 +83,7 @@ pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Resul
     }
     if target == Path::new("-") {
         let mut out = std::io::stdout().lock();
-        return write_to(&plan.patch, file.bytes(), &mut out).map_err(Error::Stdout);
+        return write_to(&plan.patch, file.bytes(), &mut out).map_err(Error::stdout);
     }
     let outcome = commit(&plan.patch, file, target, &output.options())?;
     tell(target, plan, &outcome, output);
@@ -114,7 +114,7 @@ fn tell(target: &Path, plan: &Plan, outcome: &Outcome, output: Output) {
 }
 
 fn dry_run(path: &Path, plan: &Plan) -> String {
-    let mut text = format!("{}:\n", path.display());
+    let mut text = format!("{}:\n", shown(&path));
     for decision in &plan.decisions {
         text += &format!("  {decision}\n");
     }
@@ -142,13 +142,13 @@ pub fn dumps<'a>(
     let fail = |text: String| Err(Error::file(input, format!("{option}{text}")));
     let mut dumps: Vec<Dump> = Vec::new();
     for (name, target) in names {
-        let shown = name.escape_ascii();
+        let section = name.escape_ascii();
         let index = match image.named(&name).as_slice() {
             [one] => *one,
-            [] => return fail(format!("there is no section '{shown}'")),
+            [] => return fail(format!("there is no section '{section}'")),
             several => {
                 let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
-                return fail(format!("{} sections are named '{shown}': {}", several.len(), list.join(", ")));
+                return fail(format!("{} sections are named '{section}': {}", several.len(), list.join(", ")));
             }
         };
         let header = image.header(index).map_err(Error::edit(input))?;
@@ -157,13 +157,13 @@ pub fn dumps<'a>(
         }
         let contents = image.contents(index).map_err(Error::edit(input))?;
         if same_file(file, &target) {
-            return fail(format!("'{}' is the file that is read", target.display()));
+            return fail(format!("'{}' is the file that is read", shown(&target)));
         }
         if let Some(other) = dumps.iter().find(|other| other.target == target && other.index != index) {
             let (one, two) = (image.describe(other.index), image.describe(index));
             // One pipe or device may take several; a file would hold the last.
             if target != Path::new("-") && fs::metadata(&target).map_or(true, |m| m.is_file()) {
-                return fail(format!("sections {one} and {two} go to one file, '{}'", target.display()));
+                return fail(format!("sections {one} and {two} go to one file, '{}'", shown(&target)));
             }
         }
         dumps.push(Dump { index, contents, target });
@@ -183,15 +183,15 @@ impl Dump<'_> {
         if output.dry_run {
             let line = format!(
                 "{}: dump section {} ({} bytes) to '{}'\n",
-                input.display(),
+                shown(input),
                 image.describe(self.index),
                 contents.len(),
-                target.display()
+                shown(target)
             );
             return report::print(&line);
         }
         if target == Path::new("-") {
-            return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::Stdout);
+            return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::stdout);
         }
         write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
         Ok(())

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Endianness, Image, SectionHeader, SectionIndex};
 
+use elfgraft_patch::shown;
+
 use crate::blob::open;
 use crate::report::{self, Error, print};
 
@@ -49,7 +51,7 @@ fn show(path: &Path, image: &Image) -> String {
     };
     let mut text = format!(
         "{}: {class} {order} {kind}, machine {}, {} bytes, {} sections, {} segments\n",
-        path.display(),
+        shown(&path),
         format.e_machine,
         image.file().len(),
         image.sections.len().saturating_sub(1),

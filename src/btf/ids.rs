@@ -12,6 +12,8 @@ use serde_json::{Value, json};
 use super::resolve::WriteArgs;
 use super::section::IdsSection;
 use super::source::{BtfFile, Own, valid};
+use elfgraft_patch::shown;
+
 use crate::blob::open;
 use crate::report::{self, Error, print};
 
@@ -158,7 +160,7 @@ impl ShowArgs {
 }
 
 fn table(path: &Path, rows: &[Row]) -> String {
-    let mut text = format!("{}:\n", path.display());
+    let mut text = format!("{}:\n", shown(&path));
     let mut set = None;
     for row in rows {
         if set != Some(row.set) {
@@ -184,7 +186,7 @@ fn table(path: &Path, rows: &[Row]) -> String {
 }
 
 fn check_text(view: &View, findings: &[Finding], notes: usize, broken: Option<&String>, names: bool) -> String {
-    let path = view.path.display();
+    let path = shown(&view.path);
     let mut text: String = findings.iter().map(|finding| format!("{path}: {finding}\n")).collect();
     text += &broken.map_or(String::new(), |e| format!("{path}: {e} [bad-btf]\n"));
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();

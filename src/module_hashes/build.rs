@@ -90,7 +90,7 @@ impl BuildArgs {
 
     fn write_root(&self, path: &Path, contents: &[u8]) -> Result<bool, Error> {
         if path == Path::new("-") {
-            return io::stdout().lock().write_all(contents).map(|()| true).map_err(Error::Stdout);
+            return io::stdout().lock().write_all(contents).map(|()| true).map_err(Error::stdout);
         }
         write_changed(path, contents, self.fsync)
     }

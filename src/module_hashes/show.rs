@@ -7,6 +7,8 @@ use elfgraft_hashes::{Hash, IdType, LeafHasher, Proof, RootSection, Trailer, par
 use serde_json::{Value, json};
 
 use super::section::{NAME, raw_root, root_in};
+use elfgraft_patch::shown;
+
 use crate::blob::open;
 use crate::report::{Error, print};
 
@@ -85,7 +87,7 @@ fn sides(proof: &Proof) -> impl Iterator<Item = (&'static str, &Hash)> {
 
 impl Found {
     fn text(&self, path: &Path) -> String {
-        let path = path.display();
+        let path = shown(&path);
         match self {
             Found::Root(root) => format!("{path}: {} levels, root {}\n", root.levels(), root.root()),
             Found::Proof(proof, root) => {

@@ -6,6 +6,8 @@ use elfgraft_hashes::{Verdict, verify_module};
 use serde_json::{Value, json};
 
 use super::section::root_of;
+use elfgraft_patch::shown;
+
 use crate::jobs;
 use crate::report::{self, Error, print};
 
@@ -36,7 +38,7 @@ impl VerifyArgs {
                 _ if self.json => print(&format!("{}\n", json(path, &verdict)))?,
                 Ok(verdict) => {
                     let errno = verdict.errno().map(|errno| format!("{errno}: ")).unwrap_or_default();
-                    print(&format!("{}: {errno}{verdict}\n", path.display()))?;
+                    print(&format!("{}: {errno}{verdict}\n", shown(&path)))?;
                 }
                 Err(_) => {}
             }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use elfgraft_btf::Btf;
 use elfgraft_elf::Image;
-use elfgraft_patch::Input;
+use elfgraft_patch::{Input, shown};
 
 use super::{Stop, failed, open};
 use crate::btf::process::read;
@@ -39,7 +39,7 @@ impl<'a> Source<'a> {
             index.map(|index| image.contents(index).map_err(Error::edit(path))).transpose()
         };
         let Some(data) = section(b".BTF")? else {
-            let missing = format!("libbpf: failed to find '.BTF' ELF section in {}", path.display());
+            let missing = format!("libbpf: failed to find '.BTF' ELF section in {}", shown(&path));
             return Err(failed(format!("{missing}\n{}", line(what, path, "No data available"))));
         };
         let base = section(b".BTF.base")?;
@@ -76,5 +76,5 @@ fn refuse(what: &str, path: &Path, e: impl std::fmt::Display) -> Stop {
 }
 
 fn line(what: &str, path: &Path, e: impl std::fmt::Display) -> String {
-    format!("FAILED: load {what} from {}: {e}", path.display())
+    format!("FAILED: load {what} from {}: {e}", shown(&path))
 }

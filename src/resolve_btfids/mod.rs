@@ -21,7 +21,7 @@ use elfgraft_btf::ids::{Options as IdOptions, Problem};
 use elfgraft_btf::{Btf, Error as BtfError, Processed};
 use elfgraft_elf::Image;
 use elfgraft_elf::consts::SHT_SYMTAB;
-use elfgraft_patch::{Input, IoError, WriteOptions, write_file};
+use elfgraft_patch::{Input, IoError, WriteOptions, shown, write_file};
 
 use crate::btf::process::{How, kfunc_flags, process_for, read};
 use crate::btf::section::IdsSection;
@@ -126,9 +126,9 @@ impl<'a> Collected<'a> {
 fn resolve(options: &Options) -> Result<(), Stop> {
     let path = &*options.file;
     let trace = Trace(options.verbose);
-    let file = open(path).map_err(|e| failed(format!("FAILED cannot open {}: {e}", path.display())))?;
+    let file = open(path).map_err(|e| failed(format!("FAILED cannot open {}: {e}", shown(&path))))?;
     let image = Image::parse(file.bytes())
-        .map_err(|e| explained(format_args!("{}: {e}", path.display()), "FAILED cannot get shdr str ndx"))?;
+        .map_err(|e| explained(format_args!("{}: {e}", shown(&path)), "FAILED cannot get shdr str ndx"))?;
     trace.sections(&image);
     let collected = Collected::find(path, &image)?;
     let section = collected.as_ref().and_then(|found| found.ids.as_ref());
@@ -204,14 +204,14 @@ impl Job<'_> {
                     Problem::BeyondSection { len } => {
                         format!("FAILED patching index {} out of bounds {len}", finding.offset)
                     }
-                    _ => format!("FAILED: '{}': {e}", self.path.display()),
+                    _ => format!("FAILED: '{}': {e}", shown(&self.path)),
                 })
             }
             BtfError::UnprovenSymbols { set, offset, .. } | BtfError::LostSymbols { set, offset } => failed(format!(
                 "FAILED: '{}': set '{set}' at {offset:#x} of '.BTF_ids' was sorted before, and no BTF that its IDs may \
                  refer to tells which symbol belongs to which entry; link it again, or see elfgraft btf-ids resolve \
                  --help",
-                self.path.display()
+                shown(&self.path)
             )),
             BtfError::CannotDistill { .. } => failed(format!("FAILED to distill base BTF: {e}")),
             BtfError::CannotRewrite { .. } | BtfError::UnknownHeader { .. } | BtfError::OverLimit { .. } => {
@@ -232,7 +232,7 @@ fn dump(path: &Path, suffix: &str, data: &[u8], trace: Trace) -> Result<(), Stop
     name.push(suffix);
     let out = PathBuf::from(name);
     write_file(&out, data, &WriteOptions::default())
-        .map_err(|e| explained(e, format!("Couldn't open {} for writing", out.display())))?;
-    trace.say(format_args!("Dumped {} bytes of data to {}", data.len(), out.display()));
+        .map_err(|e| explained(e, format!("Couldn't open {} for writing", shown(&out))))?;
+    trace.say(format_args!("Dumped {} bytes of data to {}", data.len(), shown(&out)));
     Ok(())
 }

@@ -10,7 +10,7 @@ use elfgraft_btf::ids::Options as IdOptions;
 use elfgraft_btf::{Btf, Kind};
 use elfgraft_edit::{Content, Edits, Target, plan};
 use elfgraft_elf::Image;
-use elfgraft_patch::{Options as CommitOptions, commit};
+use elfgraft_patch::{Options as CommitOptions, commit, shown};
 
 use super::load::Source;
 use super::options::Options;
@@ -23,7 +23,7 @@ use crate::report::Error;
 /// Puts the contents of `blob` into `.BTF_ids`.
 pub fn patch(blob: &Path, options: &Options) -> Result<(), Stop> {
     let path = &*options.file;
-    let (shown, blob_shown) = (path.display(), blob.display());
+    let (shown, blob_shown) = (shown(&path), shown(&blob));
     let file = open(path).map_err(|e| failed(format!("FAILED to open {shown}: {e}")))?;
     let image = Image::parse(file.bytes())
         .map_err(|e| explained(format_args!("{shown}: {e}"), "FAILED cannot get shdr str ndx"))?;
@@ -89,7 +89,7 @@ fn move_symbols<'a>(
     let mut sorted = readings.iter().chain(&alone).map(|btf| ids.sort(&how(Some(btf))));
     let proven = sorted.find(|done| done.as_ref().is_ok_and(|outcome| outcome.unproven.is_empty()));
     let stay =
-        |why: &str| say(format_args!("resolve_btfids: symbols of '{}' stay where they are: {why}", path.display()));
+        |why: &str| say(format_args!("resolve_btfids: symbols of '{}' stay where they are: {why}", shown(&path)));
     match proven.unwrap_or_else(|| ids.sort(&how(readings.first()))) {
         Ok(outcome) if outcome.data == new => {
             for set in &outcome.unproven {

@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use elfgraft_patch::shown;
+
 use crate::report::{self, Error, print};
 use laws::{Verdict, Verification, verify};
 pub use tool::Own;
@@ -89,7 +91,7 @@ impl VerifyArgs {
                 json!({ "file": file.to_string_lossy(), "edit": tool.to_string(), "readers": found.readers, "laws": rows })
             ));
         }
-        let mut text = format!("{}: {tool} (compared by {})\n", file.display(), found.readers);
+        let mut text = format!("{}: {tool} (compared by {})\n", shown(&file), found.readers);
         for row in &found.rows {
             let detail = row.verdict.text();
             let gap = if detail.is_empty() { "" } else { ": " };

@@ -1,36 +1,6 @@
-//! A kill or an error at any system call.
+//! Errors of single system calls, and which calls there are. See `everywhere.rs` for all of them.
 
 use super::*;
-
-#[test]
-fn a_kill_at_any_call_leaves_the_old_or_the_new_file() {
-    if !installed("strace") {
-        return;
-    }
-    for (args, at_least) in [(&IN_PLACE[..], 8), (&SAME_SIZE, 6), (&["set", "--fsync", ".BTF=demo.btf", "demo.ko"], 6)]
-    {
-        let (dir, old, new) = demo(args);
-        let kills = kill_everywhere(&dir, "demo.ko", &old, &new, args);
-        assert!(kills >= at_least, "{args:?}: {kills} kills");
-    }
-}
-
-#[test]
-fn an_error_from_any_call_leaves_the_old_file_or_does_not_matter() {
-    if !installed("strace") {
-        return;
-    }
-    for (args, errno) in [
-        (&SET[..], "ENOSPC"),
-        (&IN_PLACE, "EIO"),
-        (&SAME_SIZE, "EIO"),
-        (&["set", "--fsync", "-p", ".BTF=demo.btf", "demo.ko"], "EIO"),
-    ] {
-        let (dir, old, new) = demo(args);
-        let failures = fail_everywhere(&dir, "demo.ko", &old, &new, errno, args);
-        assert!(failures > 2, "{args:?}: {failures} failures");
-    }
-}
 
 #[test]
 fn a_failing_sync_is_told() {

@@ -3,8 +3,10 @@
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
+mod everywhere;
 mod kills_and_errors;
 mod kinds_of_files;
+mod mapped;
 mod permissions;
 mod space;
 mod two_at_once;
@@ -19,7 +21,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, chown};
 use std::os::unix::net::UnixListener;
 use std::time::{Duration, Instant};
 
-use util::faults::{CALLS, can_mount, fail_everywhere, inject, kill_everywhere, on_tmpfs, strace};
+use util::faults::{CALLS, can_mount, inject, on_tmpfs, strace, torture};
 use util::{Dir, ELFGRAFT, NOBODY, fixture, installed, is_root, same};
 
 const SET: [&str; 3] = ["set", ".BTF=demo.btf", "demo.ko"];

@@ -4,6 +4,9 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::mapping::shortened;
+use crate::shown::shown;
+
 /// A labelled range of the output, for messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Span {
@@ -145,6 +148,13 @@ pub enum IoError {
         /// An offset in the file at or before the first wrong byte.
         at: u64,
     },
+    /// Occurs when the target is as it should be, but may not survive a power loss.
+    NotDurable {
+        /// The file.
+        path: PathBuf,
+        /// Why its directory cannot be synced.
+        source: io::Error,
+    },
     /// Occurs when an undo file lies beside a file and nothing safe can be done about it by itself.
     Undo {
         /// The file that may be half written.
@@ -159,9 +169,22 @@ pub enum IoError {
 }
 
 impl IoError {
-    /// For `map_err`: wraps what the system says about `what` on `path`.
+    /// For `map_err`: wraps what the system says about `what` on `path`. EFAULT says that a mapped
+    /// file has lost the pages that were to be written from.
     pub(crate) fn system<E: Into<io::Error>>(what: &'static str, path: &Path) -> impl FnOnce(E) -> Self {
-        move |source| Self::System { what, path: path.to_owned(), source: source.into() }
+        move |source| {
+            let source = source.into();
+            match Self::of_mapping(&source) {
+                Some(changed) => changed,
+                None => Self::System { what, path: path.to_owned(), source },
+            }
+        }
+    }
+
+    /// If the system says that the bytes of a mapped file are gone: which file that is.
+    pub fn of_mapping(source: &io::Error) -> Option<Self> {
+        let gone = source.raw_os_error() == Some(libc::EFAULT);
+        gone.then(shortened).flatten().map(|path| Self::Changed { path })
     }
 }
 
@@ -169,26 +192,29 @@ impl fmt::Display for IoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System { what, path, source } => {
-                write!(f, "cannot {what} '{}': {source}", path.display())
+                write!(f, "cannot {what} '{}': {source}", shown(path))
             }
             Self::NotRegular { path, kind } => {
-                write!(f, "'{}' is {kind}, not a regular file", path.display())
+                write!(f, "'{}' is {kind}, not a regular file", shown(path))
             }
             Self::Changed { path } => {
-                write!(f, "'{}' changed while it was read", path.display())
+                write!(f, "'{}' changed while it was read", shown(path))
             }
             Self::Length { path, expected, found } => {
-                write!(f, "'{}' has {found} bytes after writing, expected {expected}", path.display())
+                write!(f, "'{}' has {found} bytes after writing, expected {expected}", shown(path))
             }
             Self::Differs { path, at } => {
-                write!(f, "'{}' reads back differently than written, near offset {at:#x}", path.display())
+                write!(f, "'{}' reads back differently than written, near offset {at:#x}", shown(path))
+            }
+            Self::NotDurable { path, source } => {
+                write!(f, "'{}' is written, but its directory cannot be synced: {source}", shown(path))
             }
             Self::Undo { path, undo, reason, source } => {
                 write!(
                     f,
                     "'{}' has an undo file '{}' of an interrupted in-place edit: {reason}",
-                    path.display(),
-                    undo.display()
+                    shown(path),
+                    shown(undo)
                 )?;
                 source.as_ref().map_or(Ok(()), |why| write!(f, ": {why}"))
             }
@@ -199,7 +225,7 @@ impl fmt::Display for IoError {
 impl std::error::Error for IoError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::System { source, .. } => Some(source),
+            Self::System { source, .. } | Self::NotDurable { source, .. } => Some(source),
             Self::Undo { source, .. } => source.as_ref().map(|why| why as _),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! Writes only the changed ranges into the file itself, with an undo file beside it meanwhile.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io;
 use std::iter;
 use std::ops::Range;
@@ -185,8 +185,11 @@ fn publish(undo: &Undo, path: &Path, undo_path: &Path) -> Result<(), IoError> {
     fuse::step();
     stage.link_as(undo_path).map_err(cannot())?;
     if undo.durable {
-        let synced = sync_directory_of(path);
-        synced.map_err(IoError::system("sync the directory of", path))?;
+        sync_directory_of(path).map_err(|error| {
+            // Nothing has changed yet, so nothing needs it.
+            let _ = fs::remove_file(undo_path);
+            IoError::system("sync the directory of", path)(error)
+        })?;
     }
     Ok(())
 }

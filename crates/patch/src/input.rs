@@ -1,33 +1,39 @@
-//! The input: opened once, mapped once, and checked to have stayed the same.
+//! The input: opened once, read or mapped once, and checked to have stayed the same.
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read};
 use std::ops::Deref;
+use std::os::unix::fs::FileExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use memmap2::{Mmap, MmapOptions};
+use std::sync::Arc;
 
 use crate::error::IoError;
+use crate::mapping::Mapping;
+use crate::op::index;
 use crate::place::{kind, same_file};
 use crate::recover::recover;
+
+/// Files up to this size are read and not mapped: that takes no longer, and whoever shortens one
+/// meanwhile does not stop the work on others. Nearly all kernel modules are smaller.
+const SMALL: u64 = 256 * 1024;
 
 /// The bytes a patch is made for, and the file they come from, if they come from one.
 pub struct Input {
     path: PathBuf,
     bytes: Bytes,
-    file: Option<(File, Metadata)>,
+    file: Option<(Arc<File>, Metadata)>,
 }
 
 enum Bytes {
-    Mapped(Mmap),
+    Mapped(Mapping),
     Owned(Vec<u8>),
 }
 
 impl Input {
-    /// Opens `path` for reading and maps it. A FIFO, such as a shell's `<(...)`, is read into
-    /// memory instead. If an in-place edit of the file was interrupted, the file is restored
+    /// Opens `path` for reading, and maps it unless it is small. A FIFO, such as a shell's `<(...)`,
+    /// is read into memory. If an in-place edit of the file was interrupted, the file is restored
     /// first; if one is under way, this waits for it.
     ///
     /// # Errors
@@ -44,15 +50,15 @@ impl Input {
         if !metadata.is_file() && kind != "a FIFO" {
             return Err(IoError::NotRegular { path: path.to_owned(), kind });
         }
-        let file = File::open(path).map_err(IoError::system("open", path))?;
+        let file = Arc::new(File::open(path).map_err(IoError::system("open", path))?);
         if !metadata.is_file() {
-            return Self::from_reader(path, file);
+            return Self::from_reader(path, &*file);
         }
         recover(path, &file)?;
         let metadata = file.metadata().map_err(IoError::system("look at", path))?;
         let bytes = match metadata.len() {
-            0 => Bytes::Owned(Vec::new()),
-            len => Bytes::Mapped(map(&file, len).map_err(IoError::system("map", path))?),
+            len @ ..=SMALL => Bytes::Owned(read(path, &file, len)?),
+            len => Bytes::Mapped(Mapping::new(&file, path, len).map_err(IoError::system("map", path))?),
         };
         Ok(Self { path: path.to_owned(), bytes, file: Some((file, metadata)) })
     }
@@ -89,7 +95,7 @@ impl Input {
 
     /// The open file, unless the bytes come from memory or a stream. Its position is unspecified.
     pub fn file(&self) -> Option<&File> {
-        self.file.as_ref().map(|(file, _)| file)
+        self.file.as_ref().map(|(file, _)| &**file)
     }
 
     /// The file's metadata when it was opened, unless the bytes come from memory or a stream.
@@ -130,19 +136,14 @@ impl fmt::Debug for Input {
     }
 }
 
-/// Maps `len` bytes, not 0, of a regular file for reading.
-#[allow(unsafe_code)]
-fn map(file: &File, len: u64) -> io::Result<Mmap> {
-    let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
-    // SAFETY: The mapping is readable, `len` bytes long as the file was when it was looked at, and
-    // lives as long as the slices borrowed from it. What the compiler cannot know is that nobody
-    // changes the file meanwhile:
-    // - This process does not, except for `in_place`, which takes copies of the bytes it needs
-    //   from changed ranges before it changes them, and returns nothing borrowed from them.
-    // - Other processes may. Every reader of these bytes checks each value it uses, so bytes that
-    //   change give errors or a useless plan, never an access out of bounds; `Input::unchanged`
-    //   discards such a plan before it takes effect. Shortening the file gives SIGBUS at worst.
-    unsafe { MmapOptions::new().len(len).map(file) }
+/// The first `len` bytes of a file.
+fn read(path: &Path, file: &File, len: u64) -> Result<Vec<u8>, IoError> {
+    let mut bytes = vec![0; index(len)];
+    match file.read_exact_at(&mut bytes, 0) {
+        Ok(()) => Ok(bytes),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(IoError::Changed { path: path.to_owned() }),
+        Err(error) => Err(IoError::system("read", path)(error)),
+    }
 }
 
 #[cfg(test)]

@@ -43,9 +43,9 @@
 //! is done only by [`Input::open`] under the name the edit used: through another hard link, or by
 //! another program, a half-written file is read as it is.
 //!
-//! The input is mapped. A program that shortens it while it is read makes reads of the lost pages
-//! fail with SIGBUS; one that changes it is noticed before anything takes effect
-//! ([`Input::unchanged`]), as far as the file system's time stamps can tell.
+//! A large input is mapped. A program that shortens it while it is read makes reads of the lost pages
+//! raise SIGBUS, which [`end_with`] turns into an error; one that changes it is noticed before
+//! anything takes effect ([`Input::unchanged`]), as far as the file system's time stamps can tell.
 
 mod attributes;
 mod builder;
@@ -58,12 +58,14 @@ mod gather;
 mod hash;
 mod in_place;
 mod input;
+mod mapping;
 mod normalize;
 mod op;
 mod patch;
 mod place;
 mod recover;
 mod replace;
+mod shown;
 mod stage;
 mod to_vec;
 mod undo;
@@ -78,7 +80,9 @@ pub use error::{IoError, PatchError, Span};
 pub use explain::explain;
 pub use in_place::{InPlace, can_in_place, in_place};
 pub use input::Input;
+pub use mapping::end_with;
 pub use op::{Op, Piece};
 pub use patch::Patch;
 pub use replace::replace;
+pub use shown::shown;
 pub use to_vec::{to_vec, write_to};

@@ -84,6 +84,9 @@ pub(crate) fn directory(path: &Path) -> &Path {
     }
 }
 
+/// The longest name that a file can have, in bytes.
+pub(crate) const NAME_MAX: usize = 255;
+
 /// Whether both describe one file, under whichever names.
 pub(crate) fn same_file(a: &Metadata, b: &Metadata) -> bool {
     a.dev() == b.dev() && a.ino() == b.ino()

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, retry_on_intr};
 
 use crate::error::IoError;
 use crate::place::{Lock, resolve, same_file};
@@ -98,7 +98,7 @@ pub(crate) fn settle(
 /// The contents and the owner of an undo file; none if it is gone, or cannot be one.
 fn read_undo(path: &Path) -> io::Result<Option<(Vec<u8>, u32)>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file: File = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file: File = match retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(file) => file.into(),
         Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(None),
         Err(error) => return Err(error.into()),

@@ -11,14 +11,15 @@ use crate::fill::fill;
 use crate::input::Input;
 use crate::patch::Patch;
 use crate::place::{Lock, Place};
-use crate::stage::{Stage, sync_directory_of};
+use crate::stage::{Stage, sweep, sync_directory_of};
 use crate::to_vec::write_to;
 use crate::verify::first_difference;
 
 /// Writes the output of `patch` to `target`, which may be the input itself, by making a new file
 /// beside it and renaming that over it. The input's file is only read. On any error, and when the
 /// process is killed, the target is as it was, and no other file is left. (A kill between the last
-/// two system calls can leave a hidden `.elfgraft-*` file, if the target exists.)
+/// two system calls can leave a hidden file `.<name>.elfgraft-new`, if the target exists; the next
+/// call for the same target removes it. On file systems without `O_TMPFILE` every kill can.)
 ///
 /// - A symbolic link stays, and the file it leads to is replaced; a dangling link has its file
 ///   made. Hard links are split, see [`Outcome::hard_links`].
@@ -61,6 +62,7 @@ fn stream(patch: &Patch<'_>, input: &Input, target: &Path) -> Result<Outcome, Io
 /// Nothing to write: only the modification time tells that this was run.
 pub(crate) fn leave(input: &Input, path: &Path, old: &Metadata, options: &Options) -> Result<Outcome, IoError> {
     input.unchanged()?;
+    sweep(path);
     if !options.preserve_times {
         touch(path).map_err(IoError::system("set the times of", path))?;
     }
@@ -82,7 +84,9 @@ fn new_file(
     };
     let stage = Stage::beside(path, mode).map_err(IoError::system(what, path))?;
     let write_error = || IoError::system("write", path);
-    let holes = fill(&stage.file, patch, input).map_err(write_error())?;
+    // An input that was shortened makes copying fail, too.
+    let filled = fill(&stage.file, patch, input);
+    let holes = filled.map_err(|error| input.unchanged().err().unwrap_or_else(|| write_error()(error)))?;
     check(&stage.file, patch, input, path, holes)?;
 
     // From here to the rename no other elfgraft may change the file that is replaced. Where there
@@ -102,7 +106,7 @@ fn new_file(
     let what = if old.is_some() { "replace" } else { "create" };
     stage.rename_over(path).map_err(IoError::system(what, path))?;
     if options.fsync {
-        sync_directory_of(path).map_err(IoError::system("sync the directory of", path))?;
+        sync_directory_of(path).map_err(|source| IoError::NotDurable { path: path.to_owned(), source })?;
     }
     Ok(Outcome::new(Kind::Replaced, old, patch))
 }

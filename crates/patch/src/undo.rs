@@ -37,7 +37,7 @@ use std::time::SystemTime;
 use crate::fuse;
 use crate::hash::Hash;
 use crate::op::ZEROS;
-use crate::place::directory;
+use crate::place::{NAME_MAX, directory};
 
 const MAGIC: &[u8; 16] = b"elfgraft undo 1\n";
 /// What begins the magic of every version.
@@ -118,7 +118,6 @@ pub(crate) struct State {
 /// The undo file's name for the file `path`, links resolved: hidden, in the same directory. None
 /// if the name is too long for one.
 pub(crate) fn beside(path: &Path) -> Option<PathBuf> {
-    const NAME_MAX: usize = 255;
     let mut name = OsString::from(".");
     name.push(path.file_name()?);
     name.push(".elfgraft-undo");

@@ -36,8 +36,10 @@ fn this_crate_knows_nothing_of_elf() {
 
 #[test]
 fn unsafe_code_is_in_one_place_and_argued() {
-    let all: String = sources().into_iter().map(|(_, text)| text).collect();
-    assert_eq!(all.matches("unsafe {").count(), 1);
-    assert_eq!(all.matches("allow(unsafe_code)").count(), 1);
-    assert_eq!(all.matches("// SAFETY:").count(), 1);
+    for (path, text) in sources() {
+        let count = if path.ends_with("mapping.rs") { 3 } else { 0 };
+        for what in ["unsafe {", "allow(unsafe_code)", "// SAFETY:"] {
+            assert_eq!(text.matches(what).count(), count, "{}: {what}", path.display());
+        }
+    }
 }
