@@ -46,7 +46,7 @@ pub fn map<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> 
         }
     };
     thread::scope(|scope| {
-        let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(items.len());
+        let threads = thread::available_parallelism().map_or(1, |n| n.get()).min(most_by_files()).min(items.len());
         for _ in 1..threads {
             // Where the system gives no more threads, those there are do the work.
             let _ = thread::Builder::new().spawn_scoped(scope, beside);
@@ -56,6 +56,14 @@ pub fn map<T: Sync, R: Send>(items: &[T], f: impl Fn(&T) -> R + Sync) -> Vec<R> 
     let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_unstable_by_key(|(at, _)| *at);
     results.into_iter().map(|(_, result)| result).collect()
+}
+
+/// How many threads the limit on open files allows: on a machine of hundreds of processors the usual 1,024 are too few.
+fn most_by_files() -> usize {
+    // More than an edit has open at a time.
+    const EACH: u64 = 8;
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.map_or(usize::MAX, |limit| usize::try_from(limit / EACH).unwrap_or(usize::MAX).max(1))
 }
 
 /// Applies `f` to every item, like [`map`].

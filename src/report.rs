@@ -110,7 +110,7 @@ fn clap_message(e: &clap::Error) -> String {
     let first = text.lines().next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
     let missing: Vec<_> = text.lines().skip(1).take_while(|l| l.starts_with("  ")).map(str::trim).collect();
-    format!("{first} {}", missing.join(" ")).trim_end().to_owned()
+    shown(format!("{first} {}", missing.join(" ")).trim_end()).to_string()
 }
 
 /// Prints `elfgraft: error: ...`.

@@ -3,15 +3,18 @@
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
 
+mod crowds;
 mod everywhere;
 mod kills_and_errors;
 mod kinds_of_files;
 mod mapped;
+mod no_room;
 mod permissions;
 mod space;
 mod two_at_once;
 #[path = "../util/mod.rs"]
 mod util;
+mod ways;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};

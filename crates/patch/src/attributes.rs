@@ -112,6 +112,52 @@ mod tests {
         }
     }
 
+    /// An access control list as the system stores it: version 2, then tag, permissions and id of each entry.
+    fn acl(entries: &[(u16, u16, u32)]) -> Vec<u8> {
+        let mut value = 2_u32.to_le_bytes().to_vec();
+        for (tag, permissions, id) in entries {
+            value.extend(tag.to_le_bytes());
+            value.extend(permissions.to_le_bytes());
+            value.extend(id.to_le_bytes());
+        }
+        value
+    }
+
+    #[test]
+    fn access_control_lists_are_inherited_and_defaults_are_not() {
+        const NONE: u32 = u32::MAX;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("old");
+        let list = acl(&[(1, 6, NONE), (2, 4, 1234), (4, 0, NONE), (16, 4, NONE), (32, 0, NONE)]);
+        fs::write(&path, "").unwrap();
+        let get = |path: &Path| {
+            let mut value = [0; 256];
+            let len = rustix::fs::getxattr(path, ACL, &mut value[..]).ok()?;
+            Some(value[..len].to_vec())
+        };
+        if rustix::fs::setxattr(&path, ACL, &list, XattrFlags::empty()).is_err() {
+            eprintln!("skipped: no access control lists here");
+            return;
+        }
+        let replace = || {
+            let input = crate::Input::open(&path).unwrap();
+            let options = crate::Options::default();
+            crate::replace(&crate::Patch::whole(b"x").normalize(b""), &input, &path, &options).unwrap();
+            assert_eq!(fs::read(&path).unwrap(), b"x");
+        };
+        replace();
+        assert_eq!(get(&path), Some(list.clone()), "kept");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o640);
+        // What new files get in this directory is not what this one had.
+        rustix::fs::setxattr(dir.path(), "system.posix_acl_default", &list, XattrFlags::empty()).unwrap();
+        rustix::fs::removexattr(&path, ACL).unwrap();
+        fs::write(&path, "").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        replace();
+        assert_eq!(get(&path), None, "not the default");
+        assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
+    }
+
     #[test]
     fn touch_moves_only_the_modification_time() {
         let named = tempfile::NamedTempFile::new().unwrap();
