@@ -142,7 +142,10 @@ fn edited_files(args: &[OsString]) -> Result<(Vec<PathBuf>, Vec<OsString>), Erro
     let mut line: Vec<OsString> = args.to_vec();
     if !line.first().is_some_and(known) {
         if let Some(word) = line.first().filter(|w| !w.as_bytes().starts_with(b"-") && !Path::new(w).is_file()) {
-            return Err(Error::Usage(format!("'{}' is no edit; verify takes {EDITS}, then the files", word.display())));
+            return Err(Error::Usage(format!(
+                "'{}' is no edit; verify takes {EDITS}, then the files",
+                elfgraft_patch::shown(word)
+            )));
         }
         line.insert(0, "objcopy".into());
     }
