@@ -5,9 +5,10 @@ use crate::btf::{FileBtf, id_symbols, with_btf};
 use crate::kernel::{MAX_LEVELS, Signature, SignatureError, module_hashes, notes, signature};
 use crate::layout;
 use elfgraft_btf::Btf;
-use elfgraft_btf::ids::{Finding, Ids, Problem};
+use elfgraft_btf::ids::{Finding, Ids, Problem, Row};
 use goblin::elf::section_header::{SHT_NOBITS, SHT_NOTE};
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 pub(super) fn check(file: &File, options: &Options, out: &mut Out) {
     let elf = file.elf;
@@ -77,7 +78,9 @@ fn check_ids(file: &File, index: u32, contents: &[u8], btf: Option<&Btf>, out: &
     let symbols = id_symbols(file.elf, index);
     let ids = Ids::new(contents, file.elf.endian(), &symbols);
     let findings = ids.check(btf);
-    let kinds = findings.iter().map(|finding| (id_rule(finding), finding));
+    let foreign = foreign_sets(&ids, btf);
+    let in_foreign = |finding: &Finding| foreign.iter().any(|range| range.contains(&finding.offset));
+    let kinds = findings.iter().map(|finding| (id_rule(finding, in_foreign(finding)), finding));
     // Of what a whole set has, one line.
     let mut like: HashMap<_, u64> = HashMap::new();
     kinds.clone().for_each(|(rule, finding)| *like.entry((rule, &finding.set)).or_default() += 1);
@@ -92,13 +95,38 @@ fn check_ids(file: &File, index: u32, contents: &[u8], btf: Option<&Btf>, out: &
     }
 }
 
-fn id_rule(finding: &Finding) -> Rule {
+/// Sets that hold the ID of a type that none of their symbols asks for: no sort has done that. Where they are in the
+/// section.
+fn foreign_sets(ids: &Ids, btf: Option<&Btf>) -> Vec<RangeInclusive<u64>> {
+    let Some(btf) = btf else { return Vec::new() };
+    let rows = ids.rows(Some(btf));
+    let sets = rows.chunk_by(|a, b| a.set == b.set).filter(|rows| rows.iter().all(|row| row.set.is_some()));
+    let is_foreign = |rows: &&[Row]| {
+        let mut wanted: HashMap<_, u64> = HashMap::new();
+        rows.iter().filter_map(|row| row.wanted).for_each(|name| *wanted.entry(name).or_default() += 1);
+        // An entry that no symbol names says nothing, and 0 is no ID.
+        let mut ids = rows.iter().filter(|row| row.id != 0 && row.wanted.is_some());
+        ids.any(|row| match row.actual.and_then(|name| wanted.get_mut(&name)) {
+            Some(left) if *left > 0 => {
+                *left -= 1;
+                false
+            }
+            _ => true,
+        })
+    };
+    let place = |rows: &[Row]| Some(rows.first()?.offset..=rows.last()?.offset);
+    sets.filter(is_foreign).filter_map(place).collect()
+}
+
+fn id_rule(finding: &Finding, in_foreign: bool) -> Rule {
     match &finding.problem {
         // Not resolved yet.
         Problem::CountMismatch { count: 0, .. } | Problem::Unresolved { .. } => Rule::BtfIdsUnresolved,
         problem if problem.is_note() => Rule::BtfIdsUnresolved,
         // Sorting moves the entries of sets, never the words of lists.
-        Problem::StaleSymbol { .. } | Problem::OtherKind { .. } if finding.set.is_some() => Rule::BtfIdsStale,
+        Problem::StaleSymbol { .. } | Problem::OtherKind { .. } if finding.set.is_some() && !in_foreign => {
+            Rule::BtfIdsStale
+        }
         _ => Rule::BtfIds,
     }
 }

@@ -354,6 +354,14 @@ fn btf_needs_its_base_and_the_right_one() {
     let found = rules(Some(&wrong));
     assert!(found.contains(&Rule::Btf) || found.contains(&Rule::BtfIds), "{found:?}");
     assert!(rules(Some(b"no BTF")).contains(&Rule::Btf));
+    // The third pair of demo_kfuncs gets the second one's ID: still sorted, but no sort makes a kfunc go.
+    let at = Elf::parse(&module).map(|elf| elf.section(elf.find(b".BTF_ids").unwrap()).unwrap().sh_offset).unwrap();
+    let mut module = module.clone();
+    let pair = usize::try_from(at).unwrap() + 0x3c;
+    module.copy_within(pair..pair + 4, pair + 8);
+    let report = check(&module, &Options { btf_base: Some(&right), ..Options::default() });
+    let errors = report.findings.iter().filter(|finding| finding.rule.severity() == Severity::Error);
+    assert!(errors.clone().count() == 9 && errors.clone().all(|f| f.text.contains("'demo_kfuncs'")), "{report:#?}");
 }
 
 #[test]
