@@ -254,6 +254,8 @@ fn prefixes_of_symbols_and_sections() {
         let new = copy(&old, &["--prefix-symbols=__pi_", "--remove-section=.note.gnu.property"]);
         let expected = ALL.split(' ').map(|n| if n.starts_with('[') { n.into() } else { format!("__pi_{n}") });
         assert_eq!(symbols(&new, false), expected.collect::<Vec<_>>().join(" "));
+        let nameless = |file: &[u8]| ReadElf::parse(file).symbols().iter().filter(|s| s.name.is_empty()).count();
+        assert_eq!(nameless(&new), nameless(&old), "section symbols have no names of their own");
 
         let names = |file: &[u8]| -> Vec<String> {
             ReadElf::parse(file).sections.iter().map(|s| String::from_utf8_lossy(&s.name).into_owned()).collect()

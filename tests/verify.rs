@@ -101,6 +101,8 @@ fn detours_lead_through_other_btf_and_other_modules() {
     detour(&["btf", "embed", "--raw", &format!("--btf={btf}"), "--btf-base", &base, &demo], other);
     detour(&["btf-ids", "resolve", "--btf-base", &base, &sorted], other);
     detour(&["btf-ids", "resolve", &base], other);
+    // Sorted without its symbols: only the BTF in it proves where they belong.
+    detour(&["btf-ids", "resolve", &file("vmlinux-upstream-sorted")], other);
     detour(&["--other", &file("demo2.btf"), "set", &format!(".BTF={btf}"), &demo], "the other contents");
     let dir = tempfile::tempdir().unwrap();
     let order = dir.path().join("modules.order");

@@ -16,6 +16,8 @@ use crate::report::Error;
 pub struct Detour {
     pub what: &'static str,
     pub line: Vec<OsString>,
+    /// The way back, where that is not the edit as it was given.
+    pub back: Option<Vec<OsString>>,
 }
 
 /// Detours for a command line of ours (without program and file), in the order in which to try them: an edit may refuse
@@ -37,6 +39,7 @@ pub fn detours(args: &[OsString], file: &Path, other: Option<&Path>, dir: &Path)
             Some(option) => with_value(args, option, path),
             None => with_contents(args, &places, path),
         },
+        back: None,
     };
     if let Some(other) = other {
         return Ok(vec![with("the other contents", other)]);
@@ -53,7 +56,13 @@ pub fn detours(args: &[OsString], file: &Path, other: Option<&Path>, dir: &Path)
         Some("--btf") => match other_btf(args, file)? {
             Some(btf) => {
                 write(&path, btf)?;
-                Ok(vec![with("BTF with other type IDs", &path)])
+                let mut detour = with("BTF with other type IDs", &path);
+                if words.first() == Some(&"btf-ids") {
+                    // The other BTF is not in the file then, which could prove where symbols belong.
+                    let trusting = args.iter().cloned().chain(["--trust-symbols".into()]);
+                    detour.back = (!words.contains(&"--trust-symbols")).then(|| trusting.collect());
+                }
+                Ok(vec![detour])
             }
             None => Ok(Vec::new()),
         },

@@ -11,7 +11,7 @@ use elfgraft_patch::Input;
 
 use super::expect::Expected;
 use super::stage::Stage;
-use super::tool::{Tool, Variant};
+use super::tool::{Tool, Variant, Way};
 use crate::blob::open;
 use crate::report::Error;
 
@@ -175,13 +175,13 @@ fn path_independence(tool: &Tool, stage: &Stage, once: &Path, given: &Variant) -
     if detours.is_empty() {
         return Ok(Verdict::NotApplicable("the edit sets no contents that could be others"));
     }
-    for (what, other) in detours {
+    for Way { what, there, back } in detours {
         let detour = stage.copy(&stage.base, "detour")?;
-        if tool.apply(&detour, &other).is_err() {
+        if tool.apply(&detour, &there).is_err() {
             Stage::done(&detour);
             continue;
         }
-        let verdict = match tool.apply(&detour, given) {
+        let verdict = match tool.apply(&detour, back.as_ref().unwrap_or(given)) {
             Ok(_) => match compare(once, &detour)? {
                 None => Verdict::Holds(format!("after a detour through {what}")),
                 Some(difference) => Verdict::Broken(difference),

@@ -1,4 +1,5 @@
-//! Copies of the file that is verified, in a private directory that goes with them.
+//! Copies of the file that is verified, in a private directory that goes with them: files, not memory, up to five times
+//! the size of the one that is verified. The kernel keeps them in its page cache as long as there is room.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,19 +15,13 @@ pub struct Stage {
     links: bool,
 }
 
-/// So many files as large as the one that is verified exist at once, at most.
-const FILES_AT_ONCE: u64 = 5;
-
 impl Stage {
     /// A directory with a copy of `file`. `links`: whether the edit replaces files rather than writing into them.
     pub fn new(file: &Path, links: bool) -> Result<Stage, Error> {
         let fail = |e: std::io::Error| Error::Usage(format!("cannot make a private directory: {e}"));
         let mut builder = tempfile::Builder::new();
         builder.prefix("elfgraft-verify-");
-        let size = fs::metadata(file).map_or(0, |m| m.len());
-        let in_memory = memory_to_spare().filter(|&spare| spare / 2 > size.saturating_mul(FILES_AT_ONCE));
-        let dir = in_memory.and_then(|_| builder.tempdir_in("/dev/shm").ok());
-        let dir = dir.map_or_else(|| builder.tempdir().map_err(fail), Ok)?;
+        let dir = builder.tempdir().map_err(fail)?;
         let base = dir.path().join("base");
         fs::copy(file, &base).map_err(|e| Error::file(file, format!("cannot be copied: {e}")))?;
         Ok(Stage { dir, base, links })
@@ -51,11 +46,4 @@ impl Stage {
         // It goes with the directory at last.
         let _ = fs::remove_file(file);
     }
-}
-
-/// Memory the system could give without trouble, in bytes: copies in memory do not wait for the disk.
-fn memory_to_spare() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -31,6 +31,13 @@ pub enum Variant {
     Blob(Option<PathBuf>),
 }
 
+/// A detour.
+pub struct Way {
+    pub what: &'static str,
+    pub there: Variant,
+    pub back: Option<Variant>,
+}
+
 /// An edit.
 pub struct Tool<'t> {
     kind: Kind<'t>,
@@ -90,17 +97,19 @@ impl<'t> Tool<'t> {
         })
     }
 
-    /// The edit with other contents, and what these are; what is refused need not be the last word.
-    pub fn detours(&self, given: &Variant, dir: &Path) -> Result<Vec<(&'static str, Variant)>, Error> {
+    /// The edit with other contents, what these are, and the way back if it is not the edit as given; what is refused
+    /// need not be the last word.
+    pub fn detours(&self, given: &Variant, dir: &Path) -> Result<Vec<Way>, Error> {
+        let way = |what, there, back| Way { what, there, back };
         match (&self.kind, given) {
             (Kind::Own { file, .. }, Variant::Line(args)) => {
-                let detours = detours(args, file, self.other, dir)?;
-                Ok(detours.into_iter().map(|detour| (detour.what, Variant::Line(detour.line))).collect())
+                let detours = detours(args, file, self.other, dir)?.into_iter();
+                Ok(detours.map(|d| way(d.what, Variant::Line(d.line), d.back.map(Variant::Line))).collect())
             }
-            (Kind::Shell { .. }, Variant::Blob(Some(_))) => Ok(match self.other {
-                Some(other) => vec![("the other contents", Variant::Blob(Some(other.to_owned())))],
-                None => vec![("longer contents", Variant::Blob(Some(blob(dir, "other", 293, 2)?)))],
-            }),
+            (Kind::Shell { .. }, Variant::Blob(Some(_))) => Ok(vec![match self.other {
+                Some(other) => way("the other contents", Variant::Blob(Some(other.to_owned())), None),
+                None => way("longer contents", Variant::Blob(Some(blob(dir, "other", 293, 2)?)), None),
+            }]),
             _ => Ok(Vec::new()),
         }
     }

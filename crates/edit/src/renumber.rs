@@ -241,14 +241,13 @@ fn relocations(
                 Some(SymbolSection::Index(section)) => image.describe(section),
                 _ => "?".into(),
             };
+            let what = match name {
+                b"" => format!("its section symbol [{old}]"),
+                name => format!("symbol '{}' [{old}] in it", name.escape_ascii()),
+            };
             return Err(EditError::StillNeeded {
                 what: format!("section {section}"),
-                by: format!(
-                    "section {}, relocation {}, names symbol '{}' [{old}] in it",
-                    image.describe(index),
-                    at / size,
-                    name.escape_ascii()
-                ),
+                by: format!("section {}, relocation {}, names {what}", image.describe(index), at / size),
             });
         };
         if new != old {

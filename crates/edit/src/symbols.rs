@@ -121,7 +121,9 @@ pub(crate) fn rewrite(
                 if bind != symbol.bind() {
                     new.bind(number, &symbol, bind);
                 }
-                new.renamed.extend(to.map(|to| (number, name, to)));
+                // A section symbol has no name of its own to change, as with both peers.
+                let own = to.filter(|_| symbol.st_name != 0);
+                new.renamed.extend(own.map(|to| (number, name, to)));
             }
             Err(()) => {
                 let why = format!("cannot strip symbol '{}' [{number}]: a relocation names it", name.escape_ascii());
