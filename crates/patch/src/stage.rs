@@ -54,12 +54,20 @@ impl Stage {
         with_free_name(beside, |name| {
             let file = open(&name, flags, mode)?;
             lock(&file);
+            // From here on it is removed when anything fails.
+            let mut stage = Self { file, beside: beside.to_owned(), name: Some(name.clone()) };
+            let own = stage.file.metadata()?;
             // Between the two calls somebody may have taken it for a leftover.
-            let (own, found) = (file.metadata()?, fs::symlink_metadata(&name));
-            if !found.is_ok_and(|found| same_file(&own, &found)) {
-                return Err(io::ErrorKind::AlreadyExists.into());
+            let is_there = match fs::symlink_metadata(&name) {
+                Ok(found) => same_file(&own, &found),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+                Err(error) => return Err(error),
+            };
+            if is_there {
+                return Ok(stage);
             }
-            Ok(Self { file, beside: beside.to_owned(), name: Some(name) })
+            stage.name = None;
+            Err(io::ErrorKind::AlreadyExists.into())
         })
     }
 
