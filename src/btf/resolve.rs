@@ -25,6 +25,9 @@ pub struct WriteArgs {
     /// Remove an appended module signature, which any change breaks
     #[arg(long)]
     drop_signature: bool,
+    /// Leave files without .BTF_ids as they are, as the kernel's tool does: most modules have none
+    #[arg(long)]
+    if_present: bool,
     /// Treat warnings as errors
     #[arg(long, alias = "fatal_warnings")]
     fatal_warnings: bool,
@@ -61,6 +64,9 @@ impl WriteArgs {
         let file = open(path)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
         let Some(section) = IdsSection::find(path, &image)? else {
+            if self.if_present {
+                return Ok(());
+            }
             return Err(fail("there is no section '.BTF_ids' with symbols".into()));
         };
         let own = Own::find(path, &image)?;

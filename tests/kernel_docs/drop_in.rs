@@ -33,12 +33,22 @@ fn from_7_0() {
 fn before_7_0() {
     let dir = tree();
     dir.write("demo.ko", fixture("demo-gnu.ko"));
-    make(&dir, "$RESOLVE_BTFIDS -b vmlinux demo.ko; $RESOLVE_BTFIDS vmlinux");
-    in_build(&dir, "sh", &["-ec", &block("sh", "drop-in, before 7.0")]).run().ok();
+    // Most modules have no .BTF_ids.
+    dir.write("without.ko", fixture("livepatch.ko"));
+    make(&dir, "for file in demo.ko without.ko; do $RESOLVE_BTFIDS -b $BASE $file; done; $RESOLVE_BTFIDS vmlinux");
+    let run =
+        |base: &str| in_build(&dir, "sh", &["-ec", &block("sh", "drop-in, before 7.0")]).env("BASE", base).run().ok();
+    run("vmlinux");
     sound(&dir, "demo.ko");
     sound(&dir, "vmlinux");
+    assert_eq!(dir.read("without.ko"), fixture("livepatch.ko"));
     // The words are those that the kernel's tool writes.
     assert_eq!(dir.elf("demo.ko").section(".BTF_ids").data, fixture("demo.BTF_ids"));
+    // Again, against another vmlinux: these kernels do not link for that.
+    dir.write("demo2.btf", fixture("demo2.btf"));
+    dir.elfgraft(&["set", ".BTF=demo2.btf", "demo.ko"]).quiet();
+    run("other");
+    assert_eq!(dir.elf("demo.ko").section(".BTF_ids").data, fixture("demo2.BTF_ids"));
 }
 
 #[test]
