@@ -1,5 +1,6 @@
 //! The `elfgraft` command: argv in, exit status out. See `cli.rs` for the names it answers to.
 
+mod addresses;
 mod archive;
 mod blob;
 mod btf;

@@ -9,10 +9,11 @@ use elfgraft_edit::{
     plan, plan_flat, plan_only_keep_debug, to_elf32,
 };
 use elfgraft_elf::consts::{SHF_ALLOC, SHF_WRITE};
-use elfgraft_elf::encode::read_addr;
+use elfgraft_elf::encode::e_entry;
 use elfgraft_elf::{Endianness, Image};
 use elfgraft_patch::{Builder, Input, shown};
 
+use crate::addresses::AddressArgs;
 use crate::archive::{is_archive, plan_archive};
 use crate::blob::{Blob, assignment, load, number, open, outputs};
 use crate::records::{ihex, srec};
@@ -100,6 +101,8 @@ pub struct ObjcopyArgs {
     add_gnu_debuglink: Option<PathBuf>,
     #[command(flatten)]
     form: FormArgs,
+    #[command(flatten)]
+    addresses: AddressArgs,
     #[command(flatten)]
     symbols: SymbolArgs,
     #[command(flatten)]
@@ -228,10 +231,10 @@ impl ObjcopyArgs {
         }
         let records = matches!(to, Some(TargetFormat::Srec | TargetFormat::Ihex));
         let flat = to == Some(TargetFormat::Binary) || records;
-        let only_dumps =
-            !dumps.is_empty() && self.output.is_none() && !flat && self.asks_for_nothing() && edits.symbols.is_empty();
+        let nothing = self.asks_for_nothing() && edits.symbols.is_empty() && edits.addresses.is_empty();
+        let only_dumps = !dumps.is_empty() && self.output.is_none() && !flat && nothing;
         // The plan comes first: an edit that is refused must not leave dumps behind.
-        if self.only_keep_debug && (flat || !self.asks_for_nothing() || !edits.symbols.is_empty()) {
+        if self.only_keep_debug && (flat || !nothing) {
             return Err(Error::Usage("--only-keep-debug goes with no other edit".into()));
         }
         let plan = match (only_dumps, flat) {
@@ -255,8 +258,7 @@ impl ObjcopyArgs {
     /// `-O srec` and `-O ihex`: the text, as a plan.
     fn records<'a>(&self, image: &Image<'a>, edits: &Edits, to: Option<TargetFormat>) -> Result<Plan<'a>, EditError> {
         let parts = loaded(image, edits)?;
-        // Both classes keep e_entry at the same place.
-        let entry = read_addr(image.format, image.file(), 24).unwrap_or_default();
+        let entry = edits.addresses.entry(e_entry(image.format, image.file()))?;
         let name = self.output.as_deref().unwrap_or(&self.input).as_os_str().as_bytes();
         let text = match to {
             Some(TargetFormat::Srec) => srec(&parts, name, entry),
@@ -337,6 +339,7 @@ impl ObjcopyArgs {
                 u32::try_from(value)
                     .map_err(|_| Error::Usage(format!("--set-section-type: {value} does not fit 32 bits")))
             })?,
+            addresses: self.addresses.edits()?,
             symbols: {
                 let mut symbols = self.symbols.edits()?;
                 symbols.strip = strip_of(self.strip_all, self.strip_unneeded, self.strip_debug);

@@ -13,6 +13,8 @@ pub enum Decision {
     Rename { section: String, from: Vec<u8>, to: Vec<u8> },
     Header { section: String, field: &'static str, old: u64, new: u64 },
     Leaves { section: String },
+    Entry { old: u64, new: u64 },
+    Segment { index: usize, old: u64, new: u64 },
     Symbols { table: String, dropped: u32 },
     SymbolNames { table: String, names: Vec<(Vec<u8>, Vec<u8>)> },
     SymbolBindings { table: String, changed: usize },
@@ -34,6 +36,8 @@ impl fmt::Display for Decision {
                 write!(f, "section {section}: {field} {old:#x} -> {new:#x}")
             }
             Decision::Leaves { section } => write!(f, "section {section} leaves its segment"),
+            Decision::Entry { old, new } => write!(f, "e_entry {old:#x} -> {new:#x}"),
+            Decision::Segment { index, old, new } => write!(f, "segment {index}: p_paddr {old:#x} -> {new:#x}"),
             Decision::Symbols { table, dropped } => write!(f, "symbol table {table}: {dropped} symbols go"),
             Decision::SymbolNames { table, names } => {
                 write!(f, "symbol table {table}: {} symbols get other names", names.len())

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use elfgraft_elf::SectionIndex;
 
+use crate::addresses::Addresses;
 use crate::flags::FlagSet;
 use crate::select::{Pattern, Patterns};
 use crate::symbol_edits::SymbolEdits;
@@ -75,6 +76,8 @@ pub struct Edits<'a> {
     pub align: Vec<(Pattern, u64)>,
     /// Section types, likewise.
     pub types: Vec<(Pattern, u32)>,
+    /// Addresses of sections, and the entry point.
+    pub addresses: Addresses,
     /// New symbol values.
     pub values: Vec<SymbolValue>,
     /// Which symbols go, and what becomes of the others.

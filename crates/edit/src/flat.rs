@@ -9,6 +9,7 @@ use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader};
 use elfgraft_patch::{Builder, Op};
 
+use crate::addresses::image_address;
 use crate::edit::Edits;
 use crate::error::EditError;
 use crate::layout::content_size;
@@ -176,12 +177,16 @@ fn loadable(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<(u64, us
             }
         }
     }
-    let physical = image.segments.iter().any(|s| s.p_type == PT_LOAD && s.p_paddr != 0);
-    Ok(chosen.into_iter().map(|at| (load_address(image, &slots[at].header, physical), at)).collect())
+    chosen.into_iter().map(|at| Ok((image_address(image, edits, slots, at)?, at))).collect()
 }
 
-/// Where a section is loaded. Linkers that know no load addresses leave every `p_paddr` 0: then addresses are meant.
-fn load_address(image: &Image, header: &SectionHeader, physical: bool) -> u64 {
+/// Linkers that know no load addresses leave every `p_paddr` 0: then addresses are meant.
+pub(crate) fn has_load_addresses(image: &Image) -> bool {
+    image.segments.iter().any(|s| s.p_type == PT_LOAD && s.p_paddr != 0)
+}
+
+/// Where a section is loaded; `physical` is [`has_load_addresses`].
+pub(crate) fn load_address(image: &Image, header: &SectionHeader, physical: bool) -> u64 {
     let inside = |s: &&elfgraft_elf::ProgramHeader| {
         s.p_type == PT_LOAD
             && header.sh_addr >= s.p_vaddr

@@ -38,6 +38,7 @@
 //! depend on where the predecessor ends, so growing a chunk and shrinking it again gives every follower its old offset
 //! back, whoever laid the file out.
 
+mod addresses;
 mod chunks;
 mod compressed;
 mod convert;
@@ -63,6 +64,7 @@ mod select;
 mod symbol_edits;
 mod symbols;
 
+pub use addresses::{AddressEdit, Addresses, Shift};
 pub use convert::to_elf32;
 pub use decision::Decision;
 pub use edit::{Content, Edits, Rename, SymbolValue, Target};

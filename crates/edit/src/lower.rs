@@ -4,6 +4,7 @@ use elfgraft_elf::consts::SHT_SYMTAB;
 use elfgraft_elf::{Image, SectionHeader, encode};
 use elfgraft_patch::{Builder, Op, Patch};
 
+use crate::addresses;
 use crate::decision::Decision;
 use crate::edit::Edits;
 use crate::error::EditError;
@@ -44,7 +45,7 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
     }
     let layout = layout(image, &slots)?;
     let whole = image.file();
-    let patch = lower(image, &mut slots, &layout, &overlays)?.normalize(whole);
+    let patch = lower(image, edits, &mut slots, &layout, &overlays, &mut decisions)?.normalize(whole);
     if i64::try_from(patch.output_len()).is_err() {
         // An alignment may ask for this; off_t of Linux ends here.
         return Err(EditError::TooLarge { what: "the size of the result".into(), value: patch.output_len() });
@@ -78,9 +79,11 @@ fn leaves_no_symbol(image: &Image, edits: &Edits, slots: &[Slot]) -> bool {
 
 fn lower<'a>(
     image: &Image<'a>,
+    edits: &Edits<'a>,
     slots: &mut [Slot<'a>],
     layout: &Layout,
     overlays: &[Overlay],
+    decisions: &mut Vec<Decision>,
 ) -> Result<Patch<'a>, EditError> {
     let mut out = Builder::new(image.file().len() as u64);
     let table = header_table(image, slots, layout)?;
@@ -91,9 +94,9 @@ fn lower<'a>(
         ops.into_iter().map(|op| (op, name.clone())).collect::<Vec<_>>()
     };
 
-    let mut edits: Vec<(u64, Vec<(Op<'a>, String)>)> = Vec::new();
+    let mut fixed: Vec<(u64, Vec<(Op<'a>, String)>)> = Vec::new();
     for edit in &layout.fixed_edits {
-        edits.push(match edit {
+        fixed.push(match edit {
             FixedEdit::Zero { start, end } => {
                 (*start, vec![(Op::Zero { len: end - start }, "removed contents".into())])
             }
@@ -101,9 +104,9 @@ fn lower<'a>(
             FixedEdit::Contents { slot } => (layout.offsets[*slot], named(*slot)),
         });
     }
-    edits.sort_by_key(|(at, _)| *at);
+    fixed.sort_by_key(|(at, _)| *at);
     let mut at = 0;
-    for (start, ops) in edits {
+    for (start, ops) in fixed {
         // An overlap is found by the builder: it sees that the pieces collide.
         out.copy(at, at, start.saturating_sub(at), "");
         at = put(&mut out, start, ops).max(at);
@@ -131,6 +134,7 @@ fn lower<'a>(
     }
     file_header(image, slots, layout, &mut out)?;
     segments(image, layout, &mut out)?;
+    addresses::write(image, edits, slots, &mut out, decisions)?;
     Ok(out.finish(layout.len)?)
 }
 

@@ -7,6 +7,7 @@ use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 use elfgraft_patch::Op;
 
+use crate::addresses;
 use crate::compressed;
 use crate::decision::Decision;
 use crate::edit::{Content, Edits, Rename, Target, default_alignment};
@@ -63,6 +64,7 @@ pub(crate) fn resolve<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Resolu
     add(image, edits, &gone, &mut slots, &mut decisions)?;
     update(image, edits, &gone, &mut slots, &mut decisions)?;
     headers(image, edits, &mut slots, &mut decisions)?;
+    addresses::sections(image, edits, &mut slots, &mut decisions)?;
     let survivors: Vec<bool> = {
         let mut alive = vec![false; image.sections.len()];
         slots.iter().filter_map(|s| s.from).for_each(|i| alive[i.get()] = true);

@@ -17,6 +17,11 @@ pub(crate) fn in_segment(image: &Image, index: SectionIndex) -> bool {
     image.header(index).is_ok_and(|header| image.segments.iter().any(|segment| holds(segment, header)))
 }
 
+/// Whether a section lies in one segment.
+pub(crate) fn in_this(image: &Image, segment: &ProgramHeader, index: SectionIndex) -> bool {
+    image.header(index).is_ok_and(|header| holds(segment, header))
+}
+
 fn holds(segment: &ProgramHeader, header: &SectionHeader) -> bool {
     let size = header.file_size();
     if size != 0 {

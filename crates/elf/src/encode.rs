@@ -124,3 +124,16 @@ pub fn header_fields(format: Format) -> HeaderFields {
 pub fn segment_size_fields(format: Format) -> (u64, u64) {
     if format.is_64 { (32, 40) } else { (16, 20) }
 }
+
+/// Byte offset of `e_entry` in the ELF header: the same in both classes.
+pub const E_ENTRY: u64 = 24;
+
+/// `e_entry` of a file whose ELF header has been read.
+pub fn e_entry(format: Format, file: &[u8]) -> u64 {
+    read_addr(format, file, 24).unwrap_or_default()
+}
+
+/// Byte offset of `p_paddr` within a program header.
+pub fn p_paddr_field(format: Format) -> u64 {
+    if format.is_64 { 24 } else { 12 }
+}
