@@ -129,10 +129,10 @@ fn rename(image: &Image, edits: &Edits, slots: &mut [Slot], decisions: &mut Vec<
     Ok(())
 }
 
-/// A section's name with the prefix asked for. The tables of ELF itself and groups keep theirs, as with GNU's.
+/// A section's name with the prefix asked for. The tables of ELF itself keep theirs, as with GNU's.
 fn prefixed(image: &Image, edits: &Edits, index: SectionIndex) -> Option<Vec<u8>> {
     let (name, header) = (image.name(index).ok()?, image.header(index).ok()?);
-    let own = matches!(header.sh_type, SHT_SYMTAB | SHT_STRTAB | SHT_SYMTAB_SHNDX | SHT_GROUP) && !header.is_alloc();
+    let own = matches!(header.sh_type, SHT_SYMTAB | SHT_STRTAB | SHT_SYMTAB_SHNDX) && !header.is_alloc();
     let prefix = match header.is_alloc() && !edits.prefix_alloc_sections.is_empty() {
         true => &edits.prefix_alloc_sections,
         false => &edits.prefix_sections,
