@@ -90,6 +90,45 @@ fn f2_a_stripped_module_is_still_a_module() {
     assert_eq!(lost, [""; 0]);
 }
 
+// A kernel refused all modules that `strip --strip-debug` had made, "Invalid ELF section in module": .note.GNU-stack is
+// empty, stood behind the debugging sections, and its offset was that of old, beyond the end of the file.
+#[test]
+fn f2_every_section_of_a_stripped_module_lies_in_the_file() {
+    for format in Format::FOUR {
+        let old = ElfSpec::new(format, ET_REL)
+            .section(Section::progbits(".text", SHF_ALLOC | SHF_EXECINSTR, [0xc3; 32]))
+            .section(Section::progbits(".debug_info", 0, [10; 4000]))
+            .section(Section::progbits(".note.GNU-stack", 0, []))
+            .section(Section::progbits(".BTF", 0, [7; 3000]).align(4))
+            .section(Section::progbits(".empty", SHF_ALLOC, []).align(16))
+            .symbols(vec![Symbol::global("init_module", ".text").at(8, 4)])
+            .build();
+        let dir = Dir::new();
+        dir.write("btf", "small");
+        let tools = ["elfgraft-strip", "elfgraft-objcopy"].map(personality);
+        for (tool, args) in [
+            (0, &["--strip-debug"][..]),
+            (0, &["--strip-unneeded"]),
+            (0, &["--strip-all"]),
+            (1, &["-R", ".debug_info"]),
+            (1, &["-R", ".debug_info", "-R", ".BTF"]),
+            (1, &["-R", ".BTF", "--add-section", ".BTF=btf"]),
+            (1, &["--update-section", ".BTF=btf"]),
+            (1, &["-j", ".text"]),
+            (1, &["--only-keep-debug"]),
+        ] {
+            dir.write("x.ko", &old);
+            dir.cmd(&tools[tool], &[args, &["x.ko"]].concat()).run().quiet();
+            let new = dir.read("x.ko");
+            for section in ReadElf::parse(&new).sections.iter().filter(|s| s.sh_type != SHT_NOBITS) {
+                let end = section.offset + section.size;
+                let name = String::from_utf8_lossy(&section.name).into_owned();
+                assert!(end <= new.len() as u64, "{args:?}: {name} ends at {end:#x} of {:#x}", new.len());
+            }
+        }
+    }
+}
+
 // https://github.com/llvm/llvm-project/issues/57407, https://github.com/llvm/llvm-project/issues/54417,
 // https://github.com/llvm/llvm-project/issues/60451: LLVM's `-g` strips .gnu_debuglink, and `--strip-all` more than GNU's.
 #[test]

@@ -1,5 +1,6 @@
 //! The input behind its fixed zone, as a sequence of chunks that move as one each.
 
+use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 
 use crate::error::EditError;
@@ -38,8 +39,10 @@ pub(crate) enum Owner {
 
 /// The end of the fixed zone of the input, and the chunks behind it.
 ///
-/// A section without bytes is a chunk only when it goes or gets some (`changes`): else its `sh_offset` means nothing,
-/// stays as it is, and no neighbour depends on it.
+/// A section without bytes is a chunk, too, where its `sh_offset` is a place between others, as linkers write it: the
+/// kernel refuses a module with an offset beyond the end of the file, whatever the size, so it has to move with its
+/// neighbours. Elsewhere (`SHT_NOBITS`, in another section, in a file with segments) its `sh_offset` stays as it is,
+/// unless the section goes or gets bytes (`changes`).
 pub(crate) fn chunks(
     image: &Image,
     changes: &dyn Fn(SectionIndex, &SectionHeader) -> bool,
@@ -49,7 +52,10 @@ pub(crate) fn chunks(
     let mut raw: Vec<Chunk> = Vec::new();
     for (index, header) in image.indexed() {
         image.contents(index)?;
-        if header.file_size() != 0 || changes(index, header) {
+        let between = header.sh_type != SHT_NOBITS
+            && (!header.is_alloc() || image.segments.is_empty())
+            && (end..=image.len()).contains(&header.sh_offset);
+        if header.file_size() != 0 || changes(index, header) || between {
             let end = header.sh_offset.saturating_add(header.file_size());
             raw.push(bare(header.sh_offset, end, header.align(), Owner::Section(index)));
         }
@@ -85,6 +91,11 @@ pub(crate) fn chunks(
             }
             before.end = before.end.max(chunk.end);
             reach = reach.max(chunk.end);
+            continue;
+        }
+        if let (true, Owner::Section(index)) = (empty && chunk.start < reach, chunk.owner)
+            && !image.header(index).is_ok_and(|header| changes(index, header))
+        {
             continue;
         }
         // An empty section that points into another, or beyond the end, comes behind what is there.

@@ -193,6 +193,13 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
         new_end = place(&mut layout, at, size, what).ok_or_else(too_far)?;
         old_end = chunk.end;
     }
+    for (offset, slot) in layout.offsets.iter_mut().zip(slots) {
+        let empty = content_size(slot) == 0 && slot.header.sh_type != SHT_NOBITS;
+        if empty && *offset > layout.len && slot.header.sh_offset <= image.len() {
+            // Not a place between others; in the file, at least.
+            *offset = layout.len;
+        }
+    }
     Ok(layout)
 }
 

@@ -3,6 +3,7 @@
 use super::{At, Out, Rule};
 use crate::layout::{Owner, Range};
 use crate::reader::{Elf, has_contents};
+use goblin::elf::section_header::{SHT_NOBITS, SHT_NULL, SectionHeader};
 use std::collections::HashSet;
 
 /// Reports what is wrong; the sections that share bytes with something. All others are disjoint.
@@ -11,6 +12,15 @@ pub(super) fn check(elf: &Elf, ranges: &[Range], out: &mut Out) -> HashSet<u32> 
         if elf.contents(index).is_none() {
             let (offset, size, len) = (section.sh_offset, section.sh_size, elf.data.len());
             let text = format_args!("{size} bytes at offset {offset:#x}, the file has {len} bytes");
+            out.say(Rule::SectionBounds, At(elf, index), text);
+        }
+    }
+    // The kernel looks at the offsets of empty sections, too, and refuses the module.
+    let empty = |section: &SectionHeader| section.sh_size == 0 && !matches!(section.sh_type, SHT_NOBITS | SHT_NULL);
+    for (index, section) in elf.iter().filter(|(_, section)| elf.is_object() && empty(section)) {
+        let (offset, len) = (section.sh_offset, elf.data.len());
+        if offset > len as u64 {
+            let text = format_args!("no bytes, but at offset {offset:#x}, the file has {len} bytes");
             out.say(Rule::SectionBounds, At(elf, index), text);
         }
     }

@@ -162,6 +162,11 @@ impl Good {
             self.with(|b| poke_section(b, full[0], "sh_offset", 2 * (top - 1) + 1)),
         );
         add("beyond the end", Rule::SectionBounds, self.with(|b| poke_section(b, full[1], "sh_offset", len as u64)));
+        let empty = elf.iter().find(|(_, s)| s.sh_size == 0 && s.sh_type == SHT_PROGBITS);
+        if let Some((index, _)) = empty.filter(|_| elf.is_object()) {
+            let at = len as u64 + 1;
+            add("empty, beyond", Rule::SectionBounds, self.with(|b| poke_section(b, index as usize, "sh_offset", at)));
+        }
         add("over the ELF header", Rule::SectionOverlap, self.with(|b| poke_section(b, full[0], "sh_offset", 8)));
         let other = elf.sections[full[0]].sh_offset;
         add("over another section", Rule::SectionOverlap, self.with(|b| poke_section(b, full[1], "sh_offset", other)));
