@@ -15,7 +15,8 @@ use elfgraft_elf::consts::{SHT_SYMTAB, STB_LOCAL};
 use elfgraft_elf::{Image, SymbolSection};
 use elfgraft_patch::{Builder, to_vec};
 
-use crate::report::Error;
+use crate::report::{self, Error};
+use crate::run::warn_of_signature;
 
 const MAGIC: &[u8] = b"!<arch>\n";
 const THIN: &[u8] = b"!<thin>\n";
@@ -34,7 +35,7 @@ struct Member<'a> {
 /// The archive after `edits` of its members.
 ///
 /// # Errors
-/// Naming the member, if one cannot be edited; if the archive is thin, BSD's, or damaged.
+/// Naming the member, if one cannot be edited, or is an archive; if the archive is thin, BSD's, or damaged.
 pub fn plan_archive(path: &Path, file: &[u8], edits: &Edits) -> Result<Plan<'static>, Error> {
     let (members, has_index) = read(path, file)?;
     let mut new = Vec::new();
@@ -45,8 +46,12 @@ pub fn plan_archive(path: &Path, file: &[u8], edits: &Edits) -> Result<Plan<'sta
         let edited = if member.contents.starts_with(b"\x7fELF") {
             let image = Image::parse(member.contents).map_err(Error::edit(shown))?;
             let plan = plan(&image, edits).map_err(Error::edit(shown))?;
+            warn_of_signature(shown, &plan);
             to_vec(&plan.patch, member.contents)
+        } else if is_archive(member.contents) {
+            return Err(Error::file(shown, "it is an archive within an archive, which is not supported"));
         } else {
+            report::warning(shown, "it is no ELF file, and copied as it is");
             member.contents.to_vec()
         };
         let symbols = if has_index { defined(&edited).map_err(Error::edit(shown))? } else { Vec::new() };

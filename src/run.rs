@@ -76,11 +76,7 @@ pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Resul
     if output.dry_run {
         return report::print(&dry_run(file.path(), plan));
     }
-    for decision in &plan.decisions {
-        if let Decision::DropSignature { kind, size, asked: false } = decision {
-            report::warning(file.path(), &format!("the appended {kind} ({size} bytes) is dropped"));
-        }
-    }
+    warn_of_signature(file.path(), plan);
     if target == Path::new("-") {
         let mut out = std::io::stdout().lock();
         return write_to(&plan.patch, file.bytes(), &mut out).map_err(Error::stdout);
@@ -88,6 +84,15 @@ pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Resul
     let outcome = commit(&plan.patch, file, target, &output.options())?;
     tell(target, plan, &outcome, output);
     Ok(())
+}
+
+/// Says so where a signature goes that nobody asked to drop.
+pub fn warn_of_signature(path: &Path, plan: &Plan) {
+    for decision in &plan.decisions {
+        if let Decision::DropSignature { kind, size, asked: false } = decision {
+            report::warning(path, &format!("the appended {kind} ({size} bytes) is dropped"));
+        }
+    }
 }
 
 fn tell(target: &Path, plan: &Plan, outcome: &Outcome, output: Output) {

@@ -85,7 +85,10 @@ impl StripArgs {
 
     fn one(&self, input: &Path, target: &Path, edits: &Edits) -> Result<(), Error> {
         let file = open(input)?;
-        if is_archive(file.bytes()) && !self.only_keep_debug {
+        if is_archive(file.bytes()) {
+            if self.only_keep_debug {
+                return Err(Error::file(input, "it is an archive: --only-keep-debug goes with one file"));
+            }
             return finish(&file, target, &plan_archive(input, file.bytes(), edits)?, self.out);
         }
         let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;

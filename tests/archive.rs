@@ -6,18 +6,17 @@
 mod util;
 
 use elfgraft_testkit::read::ReadElf;
-use util::{Dir, installed, personality, same};
+use util::{Dir, fixture, installed, personality, same};
 
 const MEMBERS: [&str; 3] = ["obj-x86_64.o", "reloc-by-section.o", "reloc-by-symbol.o"];
 
-/// `lib.a` of three objects, one of them under a name longer than a header holds, and a text.
+/// `lib.a` of three objects, two of them under names longer than a header holds.
 fn library() -> Option<Dir> {
     if !installed("ar") || !installed("nm") {
         return None;
     }
     let dir = Dir::with(&MEMBERS);
-    dir.write("text", "odd");
-    dir.cmd("ar", &[&["rcD", "lib.a", "text"][..], &MEMBERS].concat()).run().quiet();
+    dir.cmd("ar", &[&["rcD", "lib.a"][..], &MEMBERS].concat()).run().quiet();
     Some(dir)
 }
 
@@ -44,7 +43,6 @@ fn f9_members_are_edited_and_the_index_is_that_of_ar() {
             single.cmd(&program, &[args, &[name]].concat()).run().quiet();
             same(&member(&dir, name), &single.read(name), &format!("{args:?}: {name}"));
         }
-        assert_eq!(member(&dir, "text"), b"odd");
         // ar, told to make the index, makes this file.
         dir.write("ours", dir.read("lib.a"));
         dir.cmd("ar", &["sD", "lib.a"]).run().quiet();
@@ -76,7 +74,33 @@ fn damaged_and_foreign_archives_are_refused() {
     let bsd = [&b"!<arch>\n#1/4            0           0     0     644     4         `\n"[..], b"name"].concat();
     refused(&bsd, &["BSD"]);
     // A member that cannot be edited is named.
+    dir.write("text", "odd");
     dir.objcopy(&["-N", "counts", "--add-section", ".text=text", "lib.a"]).fails(&["'lib.a(", "'.text'"]);
     same(&dir.read("lib.a"), &old, "after a refusal");
     dir.objcopy(&["-O", "binary", "lib.a", "out"]).fails(&["it is an archive"]);
+}
+
+#[test]
+fn members_that_are_no_objects_are_told() {
+    let Some(dir) = library() else { return };
+    dir.write("text", "odd");
+    dir.write("signed.ko", fixture("demo-signed.ko"));
+    dir.cmd("ar", &["rcD", "odd.a", "text", MEMBERS[0], "signed.ko"]).run().quiet();
+    let run = dir.objcopy(&["-g", "-R", ".comment", "-R", ".BTF", "odd.a"]);
+    run.check(run.code() == Some(0), "exit status 0");
+    run.warns(&["'odd.a(text)'", "copied as it is", "'odd.a(signed.ko)'", "signature"]);
+    assert_eq!(dir.cmd("ar", &["p", "odd.a", "text"]).run().ok().stdout(), b"odd");
+    // Its objects would stay as they are, and nobody would know.
+    dir.cmd("ar", &["rcD", "nested.a", "lib.a"]).run().quiet();
+    let old = dir.read("nested.a");
+    dir.cmd(personality("elfgraft-strip"), &["-g", "nested.a"]).run().fails(&["'nested.a(lib.a)'", "archive within"]);
+    same(&dir.read("nested.a"), &old, "after a refusal");
+    dir.cmd(personality("elfgraft-strip"), &["--only-keep-debug", "lib.a"])
+        .run()
+        .fails(&["'lib.a'", "--only-keep-debug"]);
+    dir.objcopy(&["--only-keep-debug", "lib.a"]).fails(&["'lib.a'", "archive"]);
+    // No members, nothing to do.
+    dir.write("empty.a", "!<arch>\n");
+    dir.objcopy(&["-g", "empty.a"]).quiet();
+    assert_eq!(dir.read("empty.a"), b"!<arch>\n");
 }
