@@ -7,10 +7,10 @@ DIR    ?= /lib/modules /usr/lib
 
 export CARGO
 
-.PHONY: help build check test torture fmt doc demo corpus golden bench install clean
+.PHONY: help build check test torture fmt doc demo corpus golden bench kernel-build install clean
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 # Statically where the C compiler can: a small edit takes less time than the dynamic linker.
 STATIC = $$(echo 'int main(void){return 0;}' | $(CC) -static -x c -o /dev/null - 2>/dev/null && echo -C target-feature=+crt-static)
@@ -52,6 +52,9 @@ bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko]
 	@scripts/bench.sh "$(MODULE)" "$(VMLINUX)"
 	@scripts/bench-hashes.sh "$(MODULES)"
 	@scripts/bench-btf.sh
+
+kernel-build: build ## two kernels, with GNU's tools and ours, compared and booted: WORKDIR=dir [SOURCE=tree or tar.xz]
+	@scripts/kernel-build.sh "$(WORKDIR)" $(SOURCE)
 
 install: build ## the command and its drop-in names below $(DESTDIR)$(PREFIX)/bin
 	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/elfgraft" "$(DESTDIR)$(PREFIX)/bin/elfgraft"

@@ -69,7 +69,7 @@ ln -sf "$elfgraft" "$work/elfgraft-strip"
 build elfgraft "$work/elfgraft-objcopy" "$work/elfgraft-strip"
 
 # What each build called, without the names of temporary files.
-calls() { cut -d'|' -f1,3 "$work/$1/calls.log" | sed -E 's/\.tmp_[0-9]+|\.[A-Za-z0-9]{6}( |$)/TMP\1/g' | sort -u; }
+calls() { cut -d'|' -f1,3 "$work/$1/calls.log" | sed -E 's/tmp\.[A-Za-z0-9]{10}/TMP/g' | sort -u; }
 calls gnu > "$work/calls-gnu" && calls elfgraft > "$work/calls-elfgraft"
 [ -s "$work/calls-gnu" ] && diff "$work/calls-gnu" "$work/calls-elfgraft" ||
     { echo "the builds made different calls: compare $work/calls-*" >&2; exit 1; }
