@@ -158,7 +158,7 @@ impl EmbedArgs {
         let parsed = made_base.map(Btf::parse).transpose().map_err(|e| fail(e.to_string()))?;
         let on = parsed.as_ref().or(new.base());
         let final_btf = made.as_ref().map(|made| read(&made.btf, on)).transpose().map_err(|e| fail(e.to_string()))?;
-        let new = final_btf.as_ref().unwrap_or(&new);
+        let (new, given_btf) = (final_btf.as_ref().unwrap_or(&new), &new);
 
         let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
         if let Some(btf) = &given.btf {
@@ -173,8 +173,8 @@ impl EmbedArgs {
         }
         match &section {
             Some(section) => {
-                // IDs that were resolved before `.BTF` was embedded refer to the new one.
-                let old = section.proof(olds.iter().chain([new]));
+                // IDs that were resolved before `.BTF` was embedded refer to the new one, or to what it is made of.
+                let old = section.proof(olds.iter().chain([new, given_btf]));
                 let outcome = self.ids(path, &image, section, &given, new, old)?;
                 section.edit(outcome.data, &outcome.moves, &mut edits);
             }

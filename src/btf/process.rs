@@ -24,7 +24,7 @@ pub fn process_for(btf: &Btf, section: Option<&IdsSection>, olds: &[Btf], how: H
     match kfunc_flags(section, section.proof(olds), how) {
         Ok(flags) => process(btf, &flags, how.distill),
         Err(e @ (BtfError::UnprovenSymbols { .. } | BtfError::LostSymbols { .. })) => {
-            sorted(btf, section, how).ok_or(e)
+            sorted(btf, section, how).or_else(|| unprocessed(btf, section, how)).ok_or(e)
         }
         Err(e) => Err(e),
     }
@@ -49,6 +49,13 @@ fn sorted(btf: &Btf, section: &IdsSection, how: How) -> Option<Processed> {
     let new = read(&guess.btf, base.as_ref().or(btf.base())).ok()?;
     let flags = kfunc_flags(section, Some(&new), how).ok()?;
     process(btf, &flags, how.distill).ok().filter(|done| *done == guess)
+}
+
+/// For a file whose IDs refer to the very BTF that is given: embedded as it was, by a kernel's build before 7.x, and
+/// removed since.
+fn unprocessed(btf: &Btf, section: &IdsSection, how: How) -> Option<Processed> {
+    let flags = section.fits(btf).then(|| kfunc_flags(section, Some(btf), how).ok())??;
+    process(btf, &flags, how.distill).ok()
 }
 
 /// Reads BTF on top of a base, if there is one.

@@ -97,17 +97,19 @@ impl<'a> IdsSection<'a> {
         Ids::new(data, self.endian, &self.syms)
     }
 
-    /// The first of several BTFs that the IDs in the section can refer to: each ID names something that a symbol of the
-    /// section asks for. Where none fits as a whole, the first may still prove a set.
+    /// The first of several BTFs that the IDs in the section can refer to. Where none fits as a whole, the first may still
+    /// prove a set.
     pub fn proof<'b>(&self, candidates: impl IntoIterator<Item = &'b Btf<'b>>) -> Option<&'b Btf<'b>> {
-        let fits = |btf: &Btf| {
-            let ids = self.ids();
-            let rows = ids.rows(Some(btf));
-            let wanted: HashSet<_> = rows.iter().filter_map(|row| row.wanted).collect();
-            rows.iter().all(|row| row.id == 0 || row.actual.is_some_and(|actual| wanted.contains(&actual)))
-        };
         let candidates: Vec<_> = candidates.into_iter().collect();
-        candidates.iter().find(|btf| fits(btf)).or(candidates.first()).copied()
+        candidates.iter().find(|btf| self.fits(btf)).or(candidates.first()).copied()
+    }
+
+    /// Whether each ID in the section names something in this BTF that a symbol of the section asks for.
+    pub fn fits(&self, btf: &Btf) -> bool {
+        let ids = self.ids();
+        let rows = ids.rows(Some(btf));
+        let wanted: HashSet<_> = rows.iter().filter_map(|row| row.wanted).collect();
+        rows.iter().all(|row| row.id == 0 || row.actual.is_some_and(|actual| wanted.contains(&actual)))
     }
 
     /// The symbols.

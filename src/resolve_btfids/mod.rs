@@ -159,7 +159,7 @@ fn resolve(options: &Options) -> Result<(), Stop> {
     let mut warnings = 0;
     let mut ids = collected.as_ref().map(|found| found.data.to_vec());
     if let Some(section) = section {
-        let old = section.proof(olds.iter().chain([&new]));
+        let old = section.proof(olds.iter().chain([&new, &btf]));
         if trace.0 >= 1 {
             Trace::kfuncs(section, &btf, &kfunc_flags(section, old, how).unwrap_or_default());
         }
@@ -169,8 +169,13 @@ fn resolve(options: &Options) -> Result<(), Stop> {
         trace.patched(section, &new, &outcome.warnings);
         ids = Some(outcome.data);
     }
-    if let Some(ids) = ids.filter(|ids| !ids.is_empty()) {
-        dump(path, ".BTF_ids", &ids, trace)?;
+    match ids {
+        Some(ids) if !ids.is_empty() => {
+            trace.swapped(&image, "host to target");
+            dump(path, ".BTF_ids", &ids, trace)?;
+        }
+        Some(_) => trace.say(format_args!("{} has no BTF_ids data to dump", path.display())),
+        None => {}
     }
     dump(path, ".BTF", &new_data, trace)?;
     if let Some(base) = new_base_data.as_deref().or(source.distilled().filter(|_| options.distill_base)) {

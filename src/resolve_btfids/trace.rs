@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Display;
 
 use elfgraft_btf::ids::{IdName, SetKind, Sym, Warning, parse_id_name};
-use elfgraft_btf::{Btf, Kind};
+use elfgraft_btf::{Btf, Endian, Kind};
 use elfgraft_elf::Image;
 
 use super::say;
 use crate::btf::section::IdsSection;
+use crate::btf::source::endian;
 
 /// How often `-v` was given.
 #[derive(Clone, Copy, Debug)]
@@ -23,16 +24,25 @@ impl Trace {
         }
     }
 
-    /// `-vv`: the section headers.
+    /// `-vv`: the section headers. `-v`: that words are not in the byte order of this machine.
     pub fn sections(self, image: &Image) {
-        if self.0 < 2 {
-            return;
+        for (index, header) in image.indexed().filter(|_| self.0 >= 1) {
+            let name = image.name(index).unwrap_or_default();
+            if self.0 >= 2 {
+                let (size, link, flags, kind) = (header.sh_size, header.sh_link, header.sh_flags, header.sh_type);
+                let (index, name) = (index.0, name.escape_ascii());
+                say(format_args!("section({index}) {name}, size {size}, link {link}, flags {flags:x}, type={kind}"));
+            }
+            if name == b".BTF_ids" {
+                self.swapped(image, "target to host");
+            }
         }
-        for (index, header) in image.indexed() {
-            let name = image.name(index).unwrap_or_default().escape_ascii();
-            let (size, link, flags, kind) = (header.sh_size, header.sh_link, header.sh_flags, header.sh_type);
-            let index = index.0;
-            say(format_args!("section({index}) {name}, size {size}, link {link}, flags {flags:x}, type={kind}"));
+    }
+
+    /// What the kernel's tool does in memory to words of the other byte order, and scripts may look for.
+    pub fn swapped(self, image: &Image, direction: &str) {
+        if (endian(image) == Endian::Little) != cfg!(target_endian = "little") {
+            self.say(format_args!("bswap_32 .BTF_ids data from {direction} endianness"));
         }
     }
 

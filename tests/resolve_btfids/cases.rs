@@ -106,6 +106,9 @@ fn cases() -> Vec<Case> {
         let files: [(&str, &[u8]); 3] = [("x.ko", &elf), ("base", &base.build()), ("btf", &btf.build())];
         add(&format!("split-{order}"), &files, "--btf_base base --btf btf x.ko");
         add(&format!("distilled-{order}"), &files, "--btf_base base --distill_base --btf btf x.ko");
+        if order == "be32" {
+            add("verbose-be32", &files, "-vv -b base --btf btf x.ko");
+        }
     }
     let format = Format::X86_64;
     let (base, btf) = pair(format);
@@ -130,7 +133,7 @@ fn cases() -> Vec<Case> {
     let unnamed = bare.clone().section(words).symbols(vec![]).build();
     add("no-symbol-names-a-word", &[("x.ko", &unnamed), ("base", &base)], "-v --btf base x.ko");
     let empty = bare.section(Section::progbits(".BTF_ids", SHF_ALLOC, [])).symbols(vec![]).build();
-    add("empty-section", &[("x.ko", &empty), ("base", &base)], "--btf base x.ko");
+    add("empty-section", &[("x.ko", &empty), ("base", &base)], "-v --btf base x.ko");
 
     let no_btf: [(&str, &[u8]); 2] = [("x.ko", &elf), ("base", &base)];
     add("no-btf", &no_btf, "x.ko");

@@ -275,3 +275,31 @@ fn b2_flags_are_found_again_without_embedded_btf() {
     run.warns(&["FAILED: 'x.ko': set 's' at 0x0", "sorted before"]);
     assert_eq!(ids(&dir.elf("x.ko")).sets[0].count, 4);
 }
+
+// Kernels before 7.x embed pahole's BTF as it is. A module of theirs whose `.BTF` was removed has IDs of the very BTF that is
+// given once more.
+#[test]
+fn b2_ids_of_the_given_btf_prove_whose_flags_they_are() {
+    let format = Format::X86_64;
+    let kfuncs = [("m", 1), ("z", 2), ("b", 4)];
+    let entries = [Entry::set8("s", kfuncs.map(|(name, flags)| Member::func(name, flags)).to_vec())];
+    let dir = Dir::new();
+    dir.write("x.ko", module(format, &entries).build());
+    let (mut btf, _) = functions(format, &["z", "b", "m"]);
+    btf.structure("c", 8, &[]);
+    dir.write("btf", btf.build());
+    let outputs = || {
+        dir.cmd(ours(), &["--btf", "btf", "x.ko"]).run().quiet();
+        (dir.read("x.ko.BTF"), dir.read("x.ko.BTF_ids"))
+    };
+    let first = outputs();
+    dir.write("old.ko", dir.read("x.ko"));
+    dir.elfgraft(&["btf", "embed", "--raw", "--btf", "btf", "old.ko"]).ok();
+    dir.elfgraft(&["dump", ".BTF_ids=words", "old.ko"]).ok();
+    assert_ne!(dir.read("words"), first.1);
+    dir.elfgraft(&["objcopy", "--update-section", ".BTF_ids=words", "x.ko"]).ok();
+    assert_eq!(outputs(), first);
+    dir.elfgraft(&["btf", "embed", "--btf", "btf", "x.ko"]).ok();
+    dir.elfgraft(&["dump", ".BTF_ids=words", "x.ko"]).ok();
+    assert_eq!(dir.read("words"), first.1);
+}

@@ -1,6 +1,6 @@
 //! BTF data, standalone or split: its type records walked once, then found by ID.
 
-use crate::{Endian, Error, Field, Header, Kind, Part, Type, find::NameIndex, record};
+use crate::{Endian, Error, Field, Header, Part, Type, find::NameIndex, record};
 use std::sync::OnceLock;
 
 /// BTF data, checked so far that every record and every part lies where it should; see [`Btf::validate`] for the rest.
@@ -125,30 +125,36 @@ impl<'a> Btf<'a> {
     }
 
     fn walk(&mut self) -> Result<(), Error> {
-        let mut offset = 0u32;
+        let (endian, mut rest) = (self.header.endian, self.types);
         self.end_id = self.first_id;
-        while offset < self.header.type_len {
-            let rest = self.types.get(offset as usize..).unwrap_or_default();
+        let mut offset = 0u32;
+        while !rest.is_empty() {
             let id = self.end_id;
-            let truncated = |size| Error::RecordTruncated { id, offset, size, available: rest.len() };
-            let info = self.header.endian.u32_at(rest, 4).filter(|_| rest.len() >= record::HEAD);
-            // Not `ok_or`: an error made and dropped for every type of a kernel is a third of the time.
-            let size = self.record_size(id, info.ok_or_else(|| truncated(record::HEAD as u64))?)?;
-            // A record inside the types is shorter than they are, so both fit 32 bits.
-            let next = u32::try_from(size).ok().and_then(|size| offset.checked_add(size));
-            let next = next.filter(|&next| next <= self.header.type_len).ok_or_else(|| truncated(size))?;
+            let info = endian.u32_at(rest, 4).filter(|_| rest.len() >= record::HEAD);
+            // Nothing here makes an error to drop it again: for every type of a kernel, that is half of the time.
+            let size = match info.map(|info| (info, record::known_size(record::kind_number(info), record::vlen(info))))
+            {
+                Some((_, Some(size))) => u64::from(size),
+                Some((info, None)) => self.unknown_size(id, info)?,
+                None => record::HEAD as u64,
+            };
+            let Some(next) = usize::try_from(size).ok().and_then(|size| rest.get(size..)) else {
+                return Err(Error::RecordTruncated { id, offset, size, available: rest.len() });
+            };
             self.offsets.push(offset);
-            self.end_id = id.checked_add(1).ok_or(Error::TooLarge { part: Part::Types })?;
-            offset = next;
+            let Some(end_id) = id.checked_add(1) else { return Err(Error::TooLarge { part: Part::Types }) };
+            self.end_id = end_id;
+            // The types' length fits 32 bits, and so does how far they were read.
+            offset = u32::try_from(self.types.len() - next.len()).unwrap_or(u32::MAX);
+            rest = next;
         }
         Ok(())
     }
 
-    fn record_size(&self, id: u32, info: u32) -> Result<u64, Error> {
+    /// Bytes of a record whose kind only the layout section tells of.
+    #[cold]
+    fn unknown_size(&self, id: u32, info: u32) -> Result<u64, Error> {
         let (kind, vlen) = (record::kind_number(info), record::vlen(info));
-        if let Some(size) = record::record_size(Kind::from_number(kind), vlen) {
-            return Ok(size);
-        }
         // Split BTF shares the layout section of its base.
         let layout =
             if self.layout.is_empty() { self.base.map_or(self.layout, |base| base.layout) } else { self.layout };
@@ -258,7 +264,7 @@ impl<'a> Btf<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testkit::BtfBuilder;
+    use crate::{Kind, testkit::BtfBuilder};
 
     #[test]
     fn split_continues_the_base_in_both_orders() {

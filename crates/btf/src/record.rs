@@ -84,17 +84,8 @@ impl Shape {
         }
     }
 
-    /// The shape of a known kind. A table: a kernel has a hundred thousand types, whose kinds no branch predicts.
+    /// The shape of a known kind.
     fn of(kind: Kind) -> Option<&'static Shape> {
-        static SHAPES: [Shape; 20] = {
-            let mut shapes = [Shape::NONE; 20];
-            let mut number = 0;
-            while number < 20 {
-                shapes[number as usize] = Shape::made(Kind::from_number(number));
-                number += 1;
-            }
-            shapes
-        };
         match kind {
             Kind::Other(_) => None,
             kind => SHAPES.get(usize::from(kind.number())),
@@ -102,10 +93,27 @@ impl Shape {
     }
 }
 
+/// By the number of the kind. A table: a kernel has a hundred thousand types, whose kinds no branch predicts.
+static SHAPES: [Shape; 20] = {
+    let mut shapes = [Shape::NONE; 20];
+    let mut number = 0;
+    while number < 20 {
+        shapes[number as usize] = Shape::made(Kind::from_number(number));
+        number += 1;
+    }
+    shapes
+};
+
 /// Bytes of a whole record of a known kind; `None` for [`Kind::Other`].
 pub(crate) fn record_size(kind: Kind, vlen: u32) -> Option<u64> {
-    let shape = Shape::of(kind)?;
-    Some(HEAD as u64 + u64::from(shape.once) + u64::from(shape.each) * u64::from(vlen))
+    known_size(kind.number(), vlen).map(u64::from)
+}
+
+/// Bytes of a whole record of the kind with this number; `None` for a kind that is not known. Of 24 bits of `vlen`, 12 bytes
+/// each, no sum exceeds 32 bits.
+pub(crate) fn known_size(kind: u8, vlen: u32) -> Option<u32> {
+    let shape = SHAPES.get(usize::from(kind)).filter(|_| kind != 0)?;
+    Some(HEAD as u32 + u32::from(shape.once) + u32::from(shape.each) * (vlen & 0x00ff_ffff))
 }
 
 /// The kind in `info`. Before 7.x it had 5 bits and vlen 16, the others were 0: then both readings are the same.
