@@ -48,10 +48,10 @@ corpus: ## the laws over every ELF file below DIR="dir file ..."
 golden: build ## resolve_btfids against runs of the kernel's: DIR=(a folder with resolve_btfids/*/)
 	@scripts/golden.sh $(DIR)
 
-bench: build ## side by side with objcopy, llvm-objcopy and cp: [MODULE=file.ko] [VMLINUX=file] [MODULES=dir]
+bench: build ## side by side with objcopy and others: [MODULE=file.ko] [VMLINUX=file] [MODULES=dir] [KERNEL_SOURCE=dir]
 	@scripts/bench.sh "$(MODULE)" "$(VMLINUX)"
 	@scripts/bench-hashes.sh "$(MODULES)"
-	@scripts/bench-btf.sh
+	@KERNEL_SOURCE="$(KERNEL_SOURCE)" scripts/bench-btf.sh $(if $(and $(VMLINUX),$(MODULES)),"$(VMLINUX)" $$(find "$(MODULES)" -name '*.ko'))
 
 kernel-build: build ## two kernels, with GNU's tools and ours, compared and booted: WORKDIR=dir [SOURCE=tree or tar.xz]
 	@scripts/kernel-build.sh "$(WORKDIR)" $(SOURCE)

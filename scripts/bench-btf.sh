@@ -6,7 +6,8 @@
 #
 # VMLINUX and its modules, as a distribution ships them (the first of them that has .BTF_ids is the single module); without
 # them testdata's, copied as often as needed. COUNT=n modules in the batch (default 1000), ROUNDS=n (default 3).
-# Needs hyperfine and GNU objcopy. RESOLVE_BTFIDS=path also times the kernel's tool.
+# Needs hyperfine and GNU objcopy. The kernel's tool is timed as well where RESOLVE_BTFIDS=path names it, or
+# KERNEL_SOURCE=dir is a kernel's source to build it from (libelf's and zlib's headers are needed; nothing is written there).
 #
 # "As the build does": objcopy adds .BTF, objcopy writes .BTF_ids, and a third process patches the file. That third one
 # is dd here, which costs less than any tool that looks into the file.
@@ -21,6 +22,12 @@ done
 dir=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}")
 trap 'rm -rf "$dir"' EXIT
 missed=0
+if [ -z "$resolve" ] && [ -n "${KERNEL_SOURCE:-}" ]; then
+    mkdir "$dir/tool"
+    make -s -C "$KERNEL_SOURCE/tools/bpf/resolve_btfids" OUTPUT="$dir/tool/" >"$dir/tool.log" 2>&1 ||
+        { cat "$dir/tool.log" >&2; exit 1; }
+    resolve=$dir/tool/resolve_btfids
+fi
 if [ $# -ge 2 ]; then
     vmlinux=$(realpath -- "$1") modules=("${@:2}")
 else
@@ -122,6 +129,16 @@ mkdir x
 ratio 30 "cp fresh/$one x" "${rows[@]}"
 target 'one module, to objcopy twice and a copy' 0 2 1
 
+# The process alone, on a base that is a vmlinux. A tool before 7.x writes into the module, a later one beside it.
+if [ -n "$resolve" ]; then
+    echo
+    echo "resolve_btfids of that module, whole process"
+    args="-b $vmlinux --btf $dir/btf/$one.BTF x/$one"
+    ratio 30 "cp fresh/$one x" "elfgraft resolve_btfids" "$elfgraft resolve_btfids $args" \
+        "the kernel's resolve_btfids" "$resolve $args"
+    target "resolve_btfids, to the kernel's" 0 1 0.3334
+fi
+
 mkdir many
 echo
 echo "$count modules, $(du -sk --apparent-size fresh | cut -f1) kB, $(find btf -name '*_ids' | wc -l) with .BTF_ids"
@@ -131,4 +148,5 @@ rows=('elfgraft btf embed, one call' "sh -c 'cd many && exec $elfgraft btf embed
 [ -z "$resolve" ] || rows+=('objcopy, resolve_btfids, one after the other' "sh -c 'for f in many/*.ko; do $dir/kernel \$f; done'")
 ratio 1 'cp fresh/*.ko many' "${rows[@]}"
 target "$count modules, to single runs as the build does" 0 2 0.1
+[ -z "$resolve" ] || target "$count modules, to single runs of the kernel's tool" 0 3 0.05
 exit $missed

@@ -6,7 +6,8 @@
 #   scripts/btf-corpus.sh VMLINUX MODULE.ko...
 #
 # Only copies are changed, in a directory of TMPDIR. Modules without .BTF_ids are only checked. With pahole, and modules
-# that have debug information (those of a -dbg package), each is also embedded against a kernel that has changed, and back.
+# that have debug information (those of a -dbg package), each is also embedded against a kernel that has changed, and back;
+# a VMLINUX with debug information gets pahole's BTF of it (a minute) through resolve_btfids.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 elfgraft=$(realpath -- "${CARGO_TARGET_DIR:-$root/target}/release/elfgraft")
@@ -43,6 +44,33 @@ cp --reflink=auto -- "$vmlinux" "$dir/vmlinux"
 chmod u+w "$dir/vmlinux"
 sorted "$dir/vmlinux" "$vmlinux" '' btf-ids sort --in-place
 
+# names COPY BASE: the entries of all sets by kind, name and flags, without their IDs.
+names() { $reader entries "$@" | awk '{ print $1, $2, $4, $5, $6 }' | sort; }
+
+if has "$vmlinux" .debug_info && command -v pahole >/dev/null; then
+    cp --reflink=auto -- "$vmlinux" "$dir/v"
+    chmod u+w "$dir/v"
+    names "$dir/v" >"$dir/names"
+    pahole -F dwarf -J --btf_gen_floats --lang_exclude=rust --btf_encode_detached="$dir/pahole" "$dir/v"
+    # pahole may have said so in the file as well.
+    cp --reflink=auto -- "$vmlinux" "$dir/v"
+    chmod u+w "$dir/v"
+    if [ "$(stat -c %s "$dir/pahole")" = "$("$elfgraft" dump .BTF=/dev/stdout "$dir/v" | wc -c)" ]; then
+        for round in 1 2; do
+            "$elfgraft" resolve_btfids --btf "$dir/pahole" "$dir/v" 2>/dev/null
+            "$elfgraft" set --in-place .BTF="$dir/v.BTF" "$dir/v"
+            "$elfgraft" resolve_btfids --patch_btfids "$dir/v.BTF_ids" "$dir/v"
+            [ $round = 1 ] || cmp "$dir/v" "$dir/v.1" || fail "a second run gives other bytes"
+            cp --reflink=auto "$dir/v" "$dir/v.1"
+        done
+        names "$dir/v" | cmp - "$dir/names" || fail "names or flags have changed"
+        say 'through pahole' "$($reader symbols "$dir/v"); $(wc -l <"$dir/names") entries keep name and flags"
+    else
+        say 'through pahole' "skipped: this pahole makes BTF of another size than the one that was linked in"
+    fi
+    rm -f "$dir"/v "$dir"/v.*
+fi
+
 # A kernel that has changed: one type and one string more, before all others of their kind.
 "$elfgraft" dump .BTF="$dir/base" "$vmlinux"
 python3 - "$dir/base" "$dir/base2" <<'END'
@@ -74,7 +102,6 @@ for module; do
     cp "$copy" "$dir/a"
     "$elfgraft" btf embed --raw --btf "$dir/btf2" --btf-base "$dir/base2" --old-btf-base "$dir/base" "$copy"
     say '' "changed kernel: $($reader symbols "$copy" "$dir/base2")"
-    names() { $reader entries "$@" | awk '{ print $1, $2, $4, $5, $6 }' | sort; }
     diff <(names "$copy" "$dir/base2") <(names "$dir/sorted" "$dir/base") || fail "flags of another kfunc"
     "$elfgraft" btf-ids check --btf-base "$dir/base2" "$copy" >/dev/null || fail "check finds something"
     "$elfgraft" btf embed --raw --btf "$dir/btf" --btf-base "$dir/base" --old-btf-base "$dir/base2" "$copy"
