@@ -134,7 +134,7 @@ impl<'a> Btf<'a> {
             // Nothing here makes an error to drop it again: for every type of a kernel, that is half of the time.
             let size = match info.map(|info| (info, record::known_size(record::kind_number(info), record::vlen(info))))
             {
-                Some((_, Some(size))) => u64::from(size),
+                Some((_, Some(size))) => size,
                 Some((info, None)) => self.unknown_size(id, info)?,
                 None => record::HEAD as u64,
             };

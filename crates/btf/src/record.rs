@@ -106,14 +106,13 @@ static SHAPES: [Shape; 20] = {
 
 /// Bytes of a whole record of a known kind; `None` for [`Kind::Other`].
 pub(crate) fn record_size(kind: Kind, vlen: u32) -> Option<u64> {
-    known_size(kind.number(), vlen).map(u64::from)
+    known_size(kind.number(), vlen)
 }
 
-/// Bytes of a whole record of the kind with this number; `None` for a kind that is not known. Of 24 bits of `vlen`, 12 bytes
-/// each, no sum exceeds 32 bits.
-pub(crate) fn known_size(kind: u8, vlen: u32) -> Option<u32> {
+/// Bytes of a whole record of the kind with this number; `None` for a kind that is not known.
+pub(crate) fn known_size(kind: u8, vlen: u32) -> Option<u64> {
     let shape = SHAPES.get(usize::from(kind)).filter(|_| kind != 0)?;
-    Some(HEAD as u32 + u32::from(shape.once) + u32::from(shape.each) * (vlen & 0x00ff_ffff))
+    Some(HEAD as u64 + u64::from(shape.once) + u64::from(shape.each) * u64::from(vlen))
 }
 
 /// The kind in `info`. Before 7.x it had 5 bits and vlen 16, the others were 0: then both readings are the same.
