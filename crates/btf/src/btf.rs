@@ -125,29 +125,42 @@ impl<'a> Btf<'a> {
     }
 
     fn walk(&mut self) -> Result<(), Error> {
-        let (endian, mut rest) = (self.header.endian, self.types);
-        self.end_id = self.first_id;
-        let mut offset = 0u32;
-        while !rest.is_empty() {
-            let id = self.end_id;
-            let info = endian.u32_at(rest, 4).filter(|_| rest.len() >= record::HEAD);
-            // Nothing here makes an error to drop it again: for every type of a kernel, that is half of the time.
-            let size = match info.map(|info| (info, record::known_size(record::kind_number(info), record::vlen(info))))
-            {
-                Some((_, Some(size))) => size,
-                Some((info, None)) => self.unknown_size(id, info)?,
+        match self.header.endian {
+            Endian::Little => self.walk_words(u32::from_le_bytes),
+            Endian::Big => self.walk_words(u32::from_be_bytes),
+        }
+    }
+
+    /// Finds where each record begins. Of a kernel's BTF this is most of the time, so nothing in the loop makes an error to
+    /// drop it again, or asks for the byte order.
+    fn walk_words(&mut self, word: impl Fn([u8; 4]) -> u32) -> Result<(), Error> {
+        let types = self.types;
+        let mut at = 0;
+        while let Some(rest) = types.get(at..).filter(|rest| !rest.is_empty()) {
+            let id = || u32::try_from(self.offsets.len()).ok().and_then(|own| self.first_id.checked_add(own));
+            // The types' length fits 32 bits.
+            let offset = u32::try_from(at).unwrap_or(u32::MAX);
+            let size = match rest.first_chunk() {
+                Some(&[_, _, _, _, a, b, c, d, _, _, _, _]) => {
+                    let info = word([a, b, c, d]);
+                    match record::known_size(record::kind_number(info), record::vlen(info)) {
+                        Some(size) => size,
+                        None => self.unknown_size(id().unwrap_or(u32::MAX), info)?,
+                    }
+                }
                 None => record::HEAD as u64,
             };
-            let Some(next) = usize::try_from(size).ok().and_then(|size| rest.get(size..)) else {
-                return Err(Error::RecordTruncated { id, offset, size, available: rest.len() });
-            };
+            if size > rest.len() as u64 {
+                let (id, available) = (id().unwrap_or(u32::MAX), rest.len());
+                return Err(Error::RecordTruncated { id, offset, size, available });
+            }
             self.offsets.push(offset);
-            let Some(end_id) = id.checked_add(1) else { return Err(Error::TooLarge { part: Part::Types }) };
-            self.end_id = end_id;
-            // The types' length fits 32 bits, and so does how far they were read.
-            offset = u32::try_from(self.types.len() - next.len()).unwrap_or(u32::MAX);
-            rest = next;
+            // In range: not longer than the rest.
+            at += usize::try_from(size).unwrap_or(rest.len());
         }
+        let own = u32::try_from(self.offsets.len()).ok();
+        let end_id = own.and_then(|own| self.first_id.checked_add(own));
+        self.end_id = end_id.ok_or(Error::TooLarge { part: Part::Types })?;
         Ok(())
     }
 
@@ -219,12 +232,14 @@ impl<'a> Btf<'a> {
         Type::read(self.header.endian, id, self.types.get(start..end)?)
     }
 
-    /// ID, number of the kind, and name of each type of this part: what a search needs of most, and no more.
-    pub(crate) fn heads(&self) -> impl Iterator<Item = (u32, u8, u32)> + '_ {
+    /// ID and name of each type of this part that has one of these kinds, by their numbers: what a search needs, and no more.
+    pub(crate) fn names_of<'s>(&'s self, kinds: &'s [bool; 256]) -> impl Iterator<Item = (u32, u32)> + 's {
         let endian = self.header.endian;
         self.own_ids().zip(&self.offsets).filter_map(move |(id, &offset)| {
-            let record = self.types.get(offset as usize..)?;
-            Some((id, record::kind_number(endian.u32_at(record, 4)?), endian.u32_at(record, 0)?))
+            let head: &[u8; 8] = self.types.get(offset as usize..)?.first_chunk()?;
+            let &[_, _, _, _, first, _, _, last] = head;
+            let kind = if endian == Endian::Little { last } else { first };
+            if kinds[usize::from(kind & 0x7f)] { Some((id, endian.u32_at(head, 0)?)) } else { None }
         })
     }
 

@@ -58,10 +58,7 @@ impl Btf<'_> {
             kinds[usize::from(kind.number())] = true;
             heads[head(name)] = true;
         }
-        for (id, kind, name_off) in self.heads() {
-            if !kinds[usize::from(kind)] {
-                continue;
-            }
+        for (id, name_off) in self.names_of(&kinds) {
             let Some(name) = self.strings_from(name_off).filter(|name| heads[head(name)]) else { continue };
             let Some(hash) = hash_to_nul(name) else { continue };
             for &i in by_hash.get(&hash).into_iter().flatten() {
