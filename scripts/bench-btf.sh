@@ -29,7 +29,9 @@ if [ -z "$resolve" ] && [ -n "${KERNEL_SOURCE:-}" ]; then
     resolve=$dir/tool/resolve_btfids
 fi
 if [ $# -ge 2 ]; then
-    vmlinux=$(realpath -- "$1") modules=("${@:2}")
+    # Those that have .BTF_ids first: they are few.
+    vmlinux=$(realpath -- "$1")
+    mapfile -t modules < <(grep -lF .BTF_ids -- "${@:2}"; grep -LF .BTF_ids -- "${@:2}")
 else
     vmlinux=$root/testdata/vmlinux modules=("$root/testdata/demo-gnu.ko")
 fi
@@ -59,6 +61,7 @@ for file in *.ko; do
     one=${one:-$file}
 done
 cd "$dir"
+[ -n "$one" ] || { echo "bench-btf.sh: no module has .BTF_ids" >&2; exit 1; }
 "$elfgraft" dump .BTF=base "$vmlinux"
 
 # As the build does, for the module $1. dd writes the words once more, where they are.
