@@ -1,7 +1,6 @@
 //! `elfgraft diff` and `elfgraft check`, on the reader that the editor does not use.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use elfgraft_compare::Reader;
@@ -10,13 +9,23 @@ use elfgraft_compare::diff::{self, Key, Which};
 use elfgraft_patch::{Input, shown};
 
 use crate::blob::open;
-use crate::report::{self, Error, TROUBLE, print};
+use crate::report::{self, Error, TROUBLE, colour, print};
 
 /// Compare two ELF files by meaning: what only moved is said to have moved.
 ///
 /// Contents of .BTF, .BTF_ids, .module_hashes, .modinfo and notes are compared by what they say. Exit status 0 if nothing
 /// differs, 1 if something does, 2 on trouble.
 #[derive(Debug, clap::Args)]
+#[command(
+    override_usage = "elfgraft diff [OPTIONS] A B",
+    after_help = "Example: elfgraft diff before.ko after.ko",
+    after_long_help = "\
+Examples:
+  What an edit changed, but for what only moved:
+    elfgraft diff --ignore moved before.ko after.ko
+  Two builds, BTF compared by its types:
+    elfgraft diff --btf-base vmlinux old/x.ko new/x.ko"
+)]
 pub struct DiffArgs {
     /// The first file
     #[arg(value_name = "A", required_unless_present = "list_keys")]
@@ -24,13 +33,15 @@ pub struct DiffArgs {
     /// The second file
     #[arg(value_name = "B", required_unless_present = "list_keys")]
     b: Option<PathBuf>,
-    /// Leave out differences of this kind; see --list-keys
+    /// Leave out differences of this kind
+    ///
+    /// KEY,KEY... for several. --list-keys lists them.
     #[arg(long, value_name = "KEY")]
     ignore: Vec<String>,
     /// BTF that the split BTF of both files continues: a vmlinux, or raw BTF
     #[arg(long, value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
-    /// Print JSON
+    /// Print JSON, one object: see docs/json.md
     #[arg(long)]
     json: bool,
     /// Say who read the files, also where that is goblin; JSON always says it
@@ -102,15 +113,20 @@ fn read_by(path: &Path, reader: Option<&Reader>, verbose: bool) {
     }
 }
 
-/// Colour goes to people only: a terminal, and NO_COLOR not set.
-fn colour() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
-}
-
-/// Is the file sound? Bounds, overlaps, links, groups, symbols, segments, BTF against its base, BTF IDs, signature.
+/// Is an ELF file sound?
 ///
-/// Each finding has a stable id, a severity, and with --why the reason why it matters. Exit status 1 if one is an error.
+/// Looked at are bounds, overlaps, links, groups, symbols, segments, BTF against its base, BTF IDs and the signature. Each
+/// finding has a stable id, a severity, and with --why the reason why it matters. Exit status 1 if one is an error.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft check --btf-base vmlinux x.ko",
+    after_long_help = "\
+Examples:
+  All modules of a package, against its vmlinux:
+    elfgraft check --btf-base vmlinux a.ko b.ko
+  Why does a finding matter?
+    elfgraft check --why x.ko"
+)]
 pub struct CheckArgs {
     /// ELF files
     #[arg(value_name = "FILE", required_unless_present = "list_rules")]
@@ -124,7 +140,7 @@ pub struct CheckArgs {
     /// Treat warnings as errors
     #[arg(long)]
     fatal_warnings: bool,
-    /// Print JSON, one object a line for each file
+    /// Print JSON, one object a line for each file: see docs/json.md
     #[arg(long)]
     json: bool,
     /// Say who read the files, also where that is goblin; JSON always says it

@@ -7,6 +7,7 @@ mod btf;
 mod cli;
 mod diff;
 mod jobs;
+mod layout;
 mod module_hashes;
 mod native;
 mod objcopy;

@@ -1,7 +1,7 @@
 //! Errors and warnings as people see them, and the exit status: 0 done (also when nothing had to change), 1 failed.
 
 use std::fmt;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,6 +152,11 @@ pub fn print(text: &str) -> Result<(), Error> {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(e)),
         _ => Ok(()),
     }
+}
+
+/// Colour goes to people only: a terminal, and NO_COLOR not set.
+pub fn colour() -> bool {
+    io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())
 }
 
 /// The one place where the exit status is decided.

@@ -3,39 +3,148 @@
 use std::path::{Path, PathBuf};
 
 use elfgraft_elf::consts::*;
-use elfgraft_elf::{Endianness, Image, SectionHeader, SectionIndex};
+use elfgraft_elf::{Endianness, Image, ProgramHeader, SectionHeader, SectionIndex};
+use elfgraft_patch::{WriteOptions, write_file};
+use serde_json::{Value, json};
 
 use elfgraft_patch::shown;
 
 use crate::blob::open;
+use crate::layout::{self, Layout, Terminal};
 use crate::report::{self, Error, print};
 
-/// Tell what is in ELF files: sections, what elfgraft knows of them, the signature.
+/// Tell what is in ELF files: sections, segments, the signature.
+///
+/// For each section index, name, sh_type, sh_flags in readelf's letters, sh_offset, sh_size, sh_addralign, and what
+/// elfgraft knows of its contents. With --layout where it all is, drawn to scale.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft show x.ko",
+    after_long_help = "\
+Examples:
+  What is where, to scale:
+    elfgraft show --layout x.ko
+  What an edit moved, and what it did not:
+    elfgraft set -o after.ko .BTF=x.BTF x.ko
+    elfgraft show --layout x.ko after.ko
+  The same as a picture:
+    elfgraft show --layout --svg edit.svg x.ko after.ko"
+)]
 pub struct ShowArgs {
     /// ELF files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
+    /// Draw one file to scale; of two, what moved from the first to the second
+    ///
+    /// A line for each header table, section (sh_offset, sh_size), gap and signature, its bar where it is in the file.
+    /// Where there are many, small neighbours share a line.
+    #[arg(long)]
+    layout: bool,
+    /// Print JSON, one object a line for each file: see docs/json.md
+    #[arg(long, conflicts_with = "layout")]
+    json: bool,
+    /// With --layout: write a picture to OUT instead; `-` is standard output
+    #[arg(long, value_name = "OUT", requires = "layout")]
+    svg: Option<PathBuf>,
 }
+
+/// So many lines of a drawing are always kept; with those for what is between them it is twice as many.
+const LINES: usize = 60;
 
 impl ShowArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
+        if self.layout {
+            return self.draw();
+        }
         let mut failed = false;
         for path in &self.files {
-            if let Err(e) = one(path) {
+            if let Err(e) = one(path, self.json) {
                 report::error(&e);
                 failed = true;
             }
         }
         if failed { Err(Error::Reported) } else { Ok(()) }
     }
+
+    fn draw(&self) -> Result<(), Error> {
+        let (first, second) = match self.files.as_slice() {
+            [one] => (one, None),
+            [before, after] => (before, Some(after)),
+            more => {
+                return Err(Error::Usage(format!("--layout takes one file, or two to compare, not {}", more.len())));
+            }
+        };
+        let file = open(first)?;
+        let image = Image::parse(file.bytes()).map_err(Error::edit(first))?;
+        let before = Layout::of(&title(first), &image);
+        let terminal = Terminal::stdout();
+        let Some(second) = second else {
+            let rows = layout::bound(layout::single(&before), LINES);
+            return match &self.svg {
+                Some(out) => write(out, &layout::svg(&before, None, &rows)),
+                None => print(&layout::text(&before, &rows, terminal)),
+            };
+        };
+        let file = open(second)?;
+        let image = Image::parse(file.bytes()).map_err(Error::edit(second))?;
+        let after = Layout::of(&title(second), &image);
+        let (rows, summary) = layout::compare(&before, &after);
+        let rows = layout::bound(rows, LINES);
+        match &self.svg {
+            Some(out) => write(out, &layout::svg(&before, Some((&after, &summary)), &rows)),
+            None => print(&layout::side_by_side(&before, &after, &rows, &summary, terminal)),
+        }
+    }
 }
 
-fn one(path: &Path) -> Result<(), Error> {
+/// A file's name for people: nothing in it moves their cursor.
+fn title(path: &Path) -> String {
+    let plain = |c: char| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c };
+    path.to_string_lossy().chars().map(plain).collect()
+}
+
+fn write(out: &Path, text: &str) -> Result<(), Error> {
+    if out == Path::new("-") {
+        return print(text);
+    }
+    write_file(out, text.as_bytes(), &WriteOptions::default())?;
+    Ok(())
+}
+
+fn json(path: &Path, image: &Image) -> Value {
+    let format = image.format;
+    let section = |(index, h): (SectionIndex, &SectionHeader)| {
+        let name = image.name(index).ok().map(|name| String::from_utf8_lossy(name).into_owned());
+        json!({
+            "index": index.0, "name": name, "type": h.sh_type, "flags": h.sh_flags, "addr": h.sh_addr,
+            "offset": h.sh_offset, "size": h.sh_size, "link": h.sh_link, "info": h.sh_info,
+            "addralign": h.sh_addralign, "entsize": h.sh_entsize,
+        })
+    };
+    let segment = |p: &ProgramHeader| {
+        json!({
+            "type": p.p_type, "flags": p.p_flags, "offset": p.p_offset, "vaddr": p.p_vaddr, "paddr": p.p_paddr,
+            "filesz": p.p_filesz, "memsz": p.p_memsz, "align": p.p_align,
+        })
+    };
+    json!({
+        "file": path.to_string_lossy(),
+        "class": if format.is_64 { 64 } else { 32 },
+        "order": if format.endian == Endianness::Little { "little" } else { "big" },
+        "type": format.e_type,
+        "machine": format.e_machine,
+        "size": image.file().len(),
+        "sections": image.indexed().filter(|(index, _)| index.0 != 0).map(section).collect::<Vec<_>>(),
+        "segments": image.segments.iter().map(segment).collect::<Vec<_>>(),
+        "signature": image.trailer.map(|t| json!({ "kind": t.kind(), "offset": t.offset, "size": t.size })),
+    })
+}
+
+fn one(path: &Path, as_json: bool) -> Result<(), Error> {
     let file = open(path)?;
     let image = Image::parse(file.bytes()).map_err(Error::edit(path))?;
-    print(&show(path, &image))
+    print(&if as_json { format!("{}\n", json(path, &image)) } else { show(path, &image) })
 }
 
 fn show(path: &Path, image: &Image) -> String {

@@ -5,6 +5,7 @@
 
 mod in_place;
 mod laws;
+mod layout;
 mod many_files;
 mod plans;
 mod set;
@@ -25,7 +26,7 @@ use elfgraft_testkit::format::Format;
 use elfgraft_testkit::generate::{GenOptions, generate};
 use elfgraft_testkit::inputs::*;
 use elfgraft_testkit::layouts;
-use util::{Dir, ELFGRAFT, fixture, installed, same};
+use util::{Dir, ELFGRAFT, Run, fixture, installed, same};
 
 /// Compares with tests/golden/NAME.txt; `ELFGRAFT_GOLDEN=renew` writes it instead.
 #[track_caller]
