@@ -9,6 +9,7 @@ use elfgraft_edit::Decision;
 
 use crate::btf::{BtfArgs, BtfIdsArgs};
 use crate::diff::{CheckArgs, DiffArgs};
+use crate::manual::{CompletionsArgs, ManArgs};
 use crate::module_hashes::ModuleHashesArgs;
 use crate::native::{DumpArgs, RemoveArgs, SetArgs};
 use crate::objcopy::ObjcopyArgs;
@@ -21,42 +22,61 @@ use crate::strip::StripArgs;
 use crate::verify::{Own, VerifyArgs};
 
 /// Patches sections of ELF files: run it once or ten times, the bytes are the same, and nothing else changes.
+///
+/// Messages are `elfgraft: error: 'FILE': ...`, whatever name it is called by; it is quiet when all is well.
 #[derive(Debug, Parser)]
-#[command(name = "elfgraft", version, arg_required_else_help = true)]
+#[command(
+    name = "elfgraft",
+    version,
+    arg_required_else_help = true,
+    after_help = "Example: elfgraft set .BTF=x.BTF x.ko",
+    after_long_help = EXAMPLES
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  Set a section, whether it is there or not:
+    elfgraft set .BTF=x.BTF x.ko
+  What is in a file, and where:
+    elfgraft show --layout x.ko
+  Does the edit keep everything else as it is?
+    elfgraft verify set .BTF=x.BTF x.ko
+  The kernel's build with it:
+    make OBJCOPY=elfgraft-objcopy STRIP=elfgraft-strip
+  Manual pages, and completions for bash, zsh or fish:
+    elfgraft man ~/.local/share/man/man1
+    elfgraft completions bash";
+
+// What each is for is said where its options are.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Replace sections, or add them where there are none
     Set(SetArgs),
-    /// Remove sections
     Remove(RemoveArgs),
-    /// Write the contents of sections to files
     Dump(DumpArgs),
-    /// Tell what is in ELF files
     Show(ShowArgs),
-    /// Embed BTF: .BTF, .BTF.base, .BTF_ids and its symbols in one rewrite
     Btf(BtfArgs),
-    /// Show, check, sort and resolve .BTF_ids
     BtfIds(BtfIdsArgs),
-    /// Module hashes: the Merkle root in vmlinux, and the proofs behind modules
     ModuleHashes(ModuleHashesArgs),
-    /// Compare two ELF files by meaning
     Diff(DiffArgs),
-    /// Is an ELF file sound?
     Check(CheckArgs),
-    /// Check that an edit keeps the laws, ours or any other tool's
     Verify(VerifyArgs),
-    /// Drop-in for GNU objcopy
     Objcopy(Box<ObjcopyArgs>),
-    /// Drop-in for GNU strip
     Strip(Box<StripArgs>),
-    /// Drop-in for the kernel's resolve_btfids
     #[command(name = "resolve_btfids")]
     ResolveBtfids(ResolveBtfidsArgs),
+    #[command(hide = true)]
+    Man(ManArgs),
+    #[command(hide = true)]
+    Completions(CompletionsArgs),
+}
+
+/// The definition of all commands, for manual pages and completions.
+fn definition() -> clap::Command {
+    Cli::command().mut_subcommand("resolve_btfids", ResolveBtfidsArgs::definition)
 }
 
 /// Tools whose command line is that of the subcommand of the same name.
@@ -72,7 +92,7 @@ fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
 
 /// Reads the command line of one tool. Only its own options are set up: a build calls this tens of thousands of times.
 fn parse_as<T: clap::Args>(name: &'static str, args: Vec<OsString>) -> Result<T, Error> {
-    let tool = T::augment_args(clap::Command::new(name).version(concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"))));
+    let tool = T::augment_args(clap::Command::new(name));
     // As getopt_long: what follows an option that takes a value is the value, whatever it looks like.
     let takes_value = |arg: &clap::Arg| !arg.is_positional() && arg.get_action().takes_values();
     let tool = tool.mut_args(|arg| if takes_value(&arg) { arg.allow_hyphen_values(true) } else { arg });
@@ -120,6 +140,8 @@ fn run(command: Command) -> Result<(), Error> {
         Command::Objcopy(args) => args.run(),
         Command::Strip(args) => args.run(),
         Command::ResolveBtfids(args) => args.run(),
+        Command::Man(args) => args.run(definition()),
+        Command::Completions(args) => args.run(definition()),
     }
 }
 

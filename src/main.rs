@@ -8,6 +8,7 @@ mod cli;
 mod diff;
 mod jobs;
 mod layout;
+mod manual;
 mod module_hashes;
 mod native;
 mod objcopy;

@@ -15,15 +15,31 @@ use crate::objcopy::patterns;
 use crate::report::Error;
 use crate::run::{Output, dumps, edit};
 
-/// Replace sections, or add them where there are none: one atomic rewrite per file.
+/// Replace sections, or add them where there are none.
 ///
-/// Run it once or ten times, after whatever history: the bytes are the same, and nothing else in the file moves or
-/// changes. A new section gets the last index; `.BTF`, `.BTF.base` and `.BTF_ids` are aligned to 4 bytes.
+/// One atomic rewrite per file, however many sections. Run it once or ten times, after whatever history: the bytes are
+/// the same, and nothing else in the file moves or changes. A section that is there keeps its index, sh_type, sh_flags, sh_addr and sh_addralign. A new one gets the last
+/// index, SHT_PROGBITS, sh_flags 0, and sh_addralign 1, or 4 for .BTF, .BTF.base and .BTF_ids.
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "elfgraft set [OPTIONS] NAME=CONTENTS... [--] FILE...")]
+#[command(
+    override_usage = "elfgraft set [OPTIONS] NAME=CONTENTS... [--] FILE...",
+    after_help = "Example: elfgraft set .BTF=x.BTF x.ko",
+    after_long_help = "\
+Examples:
+  Set BTF and its distilled base, in one rewrite:
+    elfgraft set .BTF=x.BTF .BTF.base=x.BTF.base x.ko
+  The same for many files, in parallel:
+    elfgraft set .note.build=note a.ko b.ko c.ko
+  What would be written, and why:
+    elfgraft set --dry-run .BTF=x.BTF x.ko
+  A file name with `=` in it:
+    elfgraft set .BTF=x.BTF -- a=b.ko"
+)]
 pub struct SetArgs {
-    /// NAME=CONTENTS for each section, then the ELF files. Arguments count as sections up to the first without `=`;
-    /// `--` ends them too
+    /// NAME=CONTENTS for each section, then the ELF files
+    ///
+    /// CONTENTS is a file, `-` standard input. Arguments count as sections up to the first without `=`; `--` ends them
+    /// too.
     #[arg(value_name = "ARG", required = true, num_args = 1.., allow_hyphen_values = false)]
     args: Vec<OsString>,
     /// ELF files, whatever is in their names
@@ -33,18 +49,30 @@ pub struct SetArgs {
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
     /// Fill contents that are too short for an allocated section with zeros
+    ///
+    /// sh_size stays. Without this option contents of another size are refused there.
     #[arg(long)]
     pad: bool,
     #[command(flatten)]
     common: Common,
 }
 
-/// Remove sections: one atomic rewrite per file.
+/// Remove sections.
 ///
-/// Relocation sections go with what they relocate. A section inside a segment leaves zeros behind; nothing moves.
+/// One atomic rewrite per file. Relocation sections go with what they relocate; indices behind are renumbered everywhere:
+/// sh_link, sh_info, st_shndx, group members, e_shstrndx. A section inside a segment leaves zeros behind; nothing moves.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft remove .comment x.ko",
+    after_long_help = "\
+Examples:
+  Take BTF out again:
+    elfgraft remove .BTF -s .BTF.base x.ko
+  All debugging sections but one, into a new file:
+    elfgraft remove '.debug_*' -s '!.debug_line' -o small.o x.o"
+)]
 pub struct RemoveArgs {
-    /// Sections to remove: a name, or a pattern with `*`, `?`, `[a-z]`
+    /// Sections to remove: a name, or a pattern with `*`, `?`, `[a-z]`, `[!a]`
     #[arg(value_name = "PATTERN")]
     pattern: OsString,
     /// ELF files
@@ -60,9 +88,20 @@ pub struct RemoveArgs {
     common: Common,
 }
 
-/// Write the contents of sections to files. The ELF file is opened for reading only.
+/// Write the contents of sections to files.
+///
+/// The ELF file is opened for reading only. A section must be there, once, and have contents (not SHT_NOBITS).
 #[derive(Debug, clap::Args)]
-#[command(override_usage = "elfgraft dump NAME=OUT... FILE")]
+#[command(
+    override_usage = "elfgraft dump [OPTIONS] NAME=OUT... FILE",
+    after_help = "Example: elfgraft dump .BTF=x.BTF x.ko",
+    after_long_help = "\
+Examples:
+  Two sections into two files:
+    elfgraft dump .BTF=x.BTF .BTF_ids=x.BTF_ids x.ko
+  To another program:
+    elfgraft dump .modinfo=- x.ko"
+)]
 pub struct DumpArgs {
     /// NAME=OUT for each section (`-` is standard output), then the ELF file
     #[arg(value_name = "ARG", required = true, num_args = 1..)]
@@ -73,11 +112,16 @@ pub struct DumpArgs {
     /// Print what would be done, and write nothing
     #[arg(long)]
     dry_run: bool,
+    /// Say what was done, in one line per section
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 #[derive(Debug, clap::Args)]
 struct Common {
     /// Remove an appended module signature, which any change breaks
+    ///
+    /// Without it a signed file that would change is refused. The bytes behind the last ELF structure go.
     #[arg(long)]
     drop_signature: bool,
     #[command(flatten)]
@@ -127,7 +171,7 @@ impl DumpArgs {
         };
         let file = open(input)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;
-        let output = Output { dry_run: self.dry_run, ..Output::default() };
+        let output = Output { dry_run: self.dry_run, verbose: self.verbose, ..Output::default() };
         let dumps = dumps(&file, &image, outputs("dump", values)?, "")?;
         dumps.iter().try_for_each(|dump| dump.run(&image, input, output))
     }

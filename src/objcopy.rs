@@ -26,9 +26,9 @@ use crate::targets::{self, TargetFormat};
 /// What `--version` says behind the tool's name: build scripts read `name (package) version` in the first line.
 pub const VERSION: &str = concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"));
 
-/// Copy an ELF file, editing its sections. Without OUT, the file itself is replaced, whole or not at all.
+/// Drop-in for GNU objcopy: copy an ELF file, editing its sections and symbols.
 ///
-/// All options combine, and their order does not matter: keeping beats removing; removals, then renames, then
+/// Without OUT, the file itself is replaced, whole or not at all. All options combine, and their order does not matter: keeping beats removing; removals, then renames, then
 /// additions, then updates, then flags and alignment. Dumps read the input. A PATTERN knows `*`, `?`, `[a-z]` and
 /// `[!a]`; with a leading `!` it keeps what it matches.
 #[derive(Debug, clap::Args)]
@@ -36,7 +36,9 @@ pub const VERSION: &str = concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"));
     version = VERSION,
     disable_version_flag = true,
     infer_long_args = true,
-    override_usage = "elfgraft objcopy [OPTIONS] IN [OUT]"
+    override_usage = "elfgraft objcopy [OPTIONS] IN [OUT]",
+    after_help = "Example: elfgraft objcopy -R .BTF --add-section .BTF=x.BTF x.ko",
+    after_long_help = EXAMPLES
 )]
 pub struct ObjcopyArgs {
     /// Input file; `-` is standard input
@@ -46,11 +48,17 @@ pub struct ObjcopyArgs {
     #[arg(value_name = "OUT")]
     output: Option<PathBuf>,
 
-    /// Add section NAME with the contents of FILE: last index, contents before the section header table. An error if
-    /// the section exists, unless it is removed in the same call: then it is replaced in its place
+    /// Add section NAME with the contents of FILE
+    ///
+    /// SHT_PROGBITS, sh_flags 0, sh_addralign 1 (4 for .BTF, .BTF.base and .BTF_ids). It gets the last index, and its
+    /// contents stand before the section header table. An error if the section exists, unless it is removed in the
+    /// same call: then it is replaced in its place.
     #[arg(long, value_name = "NAME=FILE")]
     add_section: Vec<OsString>,
     /// Remove the sections that match, and the relocation sections that go with them
+    ///
+    /// Section indices behind them are renumbered everywhere: sh_link, sh_info, st_shndx, group members, e_shstrndx.
+    /// Symbols of removed sections go. Nothing in a segment moves: zeros are left there.
     #[arg(short = 'R', long, value_name = "PATTERN")]
     remove_section: Vec<OsString>,
     /// Keep the sections that match, whatever other options say
@@ -59,44 +67,66 @@ pub struct ObjcopyArgs {
     /// Remove all other sections, but for symbol and string tables
     #[arg(short = 'j', long, value_name = "PATTERN")]
     only_section: Vec<OsString>,
-    /// Replace the contents of section NAME. The size of an allocated section cannot grow
+    /// Replace the contents of section NAME
+    ///
+    /// sh_size becomes the size of FILE; sh_type, sh_flags, sh_addr and the index stay. An allocated section cannot
+    /// grow.
     #[arg(long, value_name = "NAME=FILE")]
     update_section: Vec<OsString>,
-    /// Write the contents of section NAME to FILE
+    /// Write the contents of section NAME, as they are in IN, to FILE
+    ///
+    /// It must be there, once, and have contents. With dumps alone, IN is only read.
     #[arg(long, value_name = "NAME=FILE")]
     dump_section: Vec<OsString>,
-    /// Change a section's name (and its relocation section's), and with FLAGS its flags
+    /// Change a section's name, and with FLAGS its sh_flags
+    ///
+    /// The relocation section's name follows. The new sh_name is appended to the section header string table; indices
+    /// and contents stay.
     #[arg(long, value_name = "OLD=NEW[,FLAGS]")]
     rename_section: Vec<OsString>,
-    /// Set sh_flags: alloc, load, noload, readonly, code, data, rom, share, contents, debug, merge, strings, exclude,
-    /// large. Flags that have no word here stay; without `readonly` SHF_WRITE is set
+    /// Set sh_flags of the sections that match
+    ///
+    /// FLAGS: alloc, load, noload, readonly, code, data, rom, share, contents, debug, merge, strings, exclude, large.
+    /// `alloc` is SHF_ALLOC, `code` SHF_EXECINSTR, `merge` SHF_MERGE, `strings` SHF_STRINGS, `exclude` SHF_EXCLUDE;
+    /// without `readonly` SHF_WRITE is set. `noload` takes SHF_ALLOC away and the section out of its segment. Flags
+    /// that have no word here stay.
     #[arg(long, value_name = "PATTERN=FLAGS")]
     set_section_flags: Vec<OsString>,
-    /// Set sh_addralign, a power of two
+    /// Set sh_addralign of the sections that match, a power of two
+    ///
+    /// sh_offset moves where the contents must; sh_addr never does.
     #[arg(long, value_name = "PATTERN=ALIGN")]
     set_section_alignment: Vec<OsString>,
-    /// Set sh_type, a number
+    /// Set sh_type of the sections that match, a number
     #[arg(long, value_name = "PATTERN=TYPE")]
     set_section_type: Vec<OsString>,
     /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
+    ///
+    /// .symtab and its .strtab go; .dynsym stays.
     #[arg(short = 'S', long)]
     strip_all: bool,
     /// Remove debugging sections, file symbols, and section symbols that nothing names
+    ///
+    /// The other entries of .symtab keep their order; indices of symbols in relocations and groups follow.
     #[arg(short = 'g', long)]
     strip_debug: bool,
     /// Remove all symbols that no relocation needs, and debugging sections
     #[arg(long)]
     strip_unneeded: bool,
-    /// Keep what a debugger reads: allocated sections lose their contents, but for notes. Goes with no other edit
+    /// Keep what a debugger reads; goes with no other edit
+    ///
+    /// Allocated sections become SHT_NOBITS, but for notes: sh_addr and sh_size stay, contents go.
     #[arg(long)]
     only_keep_debug: bool,
-    /// Put PREFIX in front of the names of all sections
+    /// Put PREFIX in front of the names (sh_name) of all sections
     #[arg(long, value_name = "PREFIX")]
     prefix_sections: Option<OsString>,
-    /// Put PREFIX in front of the names of allocated sections
+    /// Put PREFIX in front of the names (sh_name) of SHF_ALLOC sections
     #[arg(long, value_name = "PREFIX")]
     prefix_alloc_sections: Option<OsString>,
     /// Add section .gnu_debuglink, which names FILE and holds its CRC-32
+    ///
+    /// SHT_PROGBITS, sh_flags 0, sh_addralign 4, last index. The CRC is in the byte order of IN.
     #[arg(long, value_name = "FILE")]
     add_gnu_debuglink: Option<PathBuf>,
     #[command(flatten)]
@@ -108,6 +138,8 @@ pub struct ObjcopyArgs {
     #[command(flatten)]
     rebind: RebindArgs,
     /// Remove an appended module signature without a warning
+    ///
+    /// Every change breaks it. The bytes behind the last ELF structure go.
     #[arg(long)]
     drop_signature: bool,
     /// Outputs depend on inputs only: always so, accepted for GNU's sake
@@ -120,31 +152,50 @@ pub struct ObjcopyArgs {
     version: Option<bool>,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  Set .BTF, whether it is there or not; the same bytes each time:
+    elfgraft objcopy --remove-section .BTF --add-section .BTF=x.BTF x.ko
+  The final vmlinux, as Makefile.vmlinux makes it:
+    elfgraft objcopy --strip-unneeded -R '.rel*' vmlinux.unstripped vmlinux
+  The loadable bytes, for a boot loader:
+    elfgraft objcopy -O binary -R .note -R .comment -S vmlinux Image
+  Debugging information into a file of its own:
+    elfgraft objcopy --only-keep-debug x.ko x.debug
+    elfgraft objcopy -g --add-gnu-debuglink=x.debug x.ko
+  What would be written, and why:
+    elfgraft objcopy --dry-run -R .comment x.o";
+
 /// Formats of input and output.
 #[derive(Debug, clap::Args)]
 #[command(next_help_heading = "Formats")]
 struct FormArgs {
-    /// Format of the input: an ELF format as BFD names it, which must be the file's own, or `binary`: all bytes become
-    /// section .data of a new object
+    /// Format of the input: `binary`, or an ELF format as BFD names it
+    ///
+    /// An ELF format must be the file's own: EI_CLASS, EI_DATA and e_machine are checked. With `binary` all bytes
+    /// become section .data (SHF_ALLOC and SHF_WRITE) of a new ET_REL object, with symbols for start, end and size.
     #[arg(short = 'I', long, value_name = "TARGET")]
     input_target: Option<String>,
-    /// Format of the output: the file's own; `binary`, `srec` or `ihex`: loadable contents; or `elf32-x86-64` of
-    /// an elf64-x86-64 object
+    /// Format of the output: the file's own, `binary`, `srec`, `ihex`, or `elf32-x86-64`
+    ///
+    /// `binary` is the contents of SHF_ALLOC sections at their load addresses (p_paddr), no headers; `srec` and
+    /// `ihex` are the same as text. `elf32-x86-64` makes ELFCLASS32 of an elf64-x86-64 object: its headers, symbols
+    /// and relocations are narrowed.
     #[arg(short = 'O', long, value_name = "TARGET")]
     output_target: Option<String>,
-    /// Format of both
+    /// Format of input and output
     #[arg(short = 'F', long, value_name = "TARGET", conflicts_with_all = ["input_target", "output_target"])]
     target: Option<String>,
     /// Processor of a new object; the output format says it already, accepted for GNU's sake
     #[arg(short = 'B', long, value_name = "ARCH")]
     binary_architecture: Option<String>,
-    /// With `-O binary`: the byte between sections, 0 without it
+    /// With `-O binary`: the byte between sections [default: 0]
     #[arg(long, value_name = "BYTE")]
     gap_fill: Option<OsString>,
     /// With `-O binary`: fill up to this load address
     #[arg(long, value_name = "ADDRESS")]
     pad_to: Option<OsString>,
-    /// With `-O binary`: refuse an image of more bytes; 1 GiB without it
+    /// With `-O binary`: refuse an image of more bytes [default: 1 GiB]
     #[arg(long, value_name = "BYTES")]
     max_size: Option<OsString>,
 }

@@ -16,16 +16,25 @@ use crate::report::{self, Error};
 /// How results are written and told, the same for every command.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
 pub struct Output {
-    /// Print what would be done, and write nothing: decisions, then byte ranges, then "N of M bytes written"
+    /// Print what would be done, and write nothing
+    ///
+    /// Decisions per section, then byte ranges with what they are for, then "N of M bytes written".
     #[arg(long)]
     pub dry_run: bool,
-    /// Write only the changed ranges into the file itself, where everything else stays in place
+    /// Write only the changed ranges into the file itself
+    ///
+    /// For edits that move nothing; others replace the file as always. An edit that is interrupted is undone by the
+    /// next elfgraft that opens the file. Hard links and the inode stay.
     #[arg(long)]
     pub in_place: bool,
-    /// Sync the result to the disk before it gets its name: survives a power loss
+    /// Sync the result to the disk before it gets its name
+    ///
+    /// It survives a power loss then; a kill or a full disk it survives without.
     #[arg(long)]
     pub fsync: bool,
     /// Keep the access and modification times of the input
+    ///
+    /// Without it the modification time is now, also where nothing changed, so that make is content.
     #[arg(short = 'p', long)]
     pub preserve_dates: bool,
     /// Say what was done, in one line per file
@@ -199,6 +208,10 @@ impl Dump<'_> {
             return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::stdout);
         }
         write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
+        if output.verbose {
+            let section = image.describe(self.index);
+            report::note(input, &format!("section {section}: {} bytes written to '{}'", contents.len(), target.display()));
+        }
         Ok(())
     }
 }

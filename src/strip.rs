@@ -14,11 +14,19 @@ use crate::report::Error;
 use crate::run::{Output, finish};
 use crate::symbols::SymbolArgs;
 
-/// Remove symbols and debugging information from ELF files, each whole or not at all.
+/// Drop-in for GNU strip: remove symbols and debugging information.
 ///
-/// Without an option that says what to strip, all symbols go.
+/// Each file is replaced whole or not at all. Without an option that says what to strip, all symbols go. Archives are
+/// edited member by member.
 #[derive(Debug, clap::Args)]
-#[command(version = VERSION, disable_version_flag = true, infer_long_args = true)]
+#[command(
+    version = VERSION,
+    disable_version_flag = true,
+    infer_long_args = true,
+    override_usage = "elfgraft strip [OPTIONS] FILE...",
+    after_help = "Example: elfgraft strip --strip-debug x.ko",
+    after_long_help = EXAMPLES
+)]
 pub struct StripArgs {
     /// ELF files
     #[arg(value_name = "FILE", required = true)]
@@ -27,18 +35,27 @@ pub struct StripArgs {
     #[arg(short, long = "output-file", value_name = "OUT")]
     output: Option<PathBuf>,
     /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
+    ///
+    /// .symtab and its .strtab go; .dynsym stays.
     #[arg(short = 's', long)]
     strip_all: bool,
     /// Remove debugging sections, file symbols, and section symbols that nothing names
+    ///
+    /// The other entries of .symtab keep their order; indices of symbols in relocations and groups follow. .BTF,
+    /// .BTF_ids and .orc_* stay.
     #[arg(short = 'g', long, short_aliases = ['S', 'd'])]
     strip_debug: bool,
     /// Remove all symbols that no relocation needs, and debugging sections
     #[arg(long)]
     strip_unneeded: bool,
-    /// Keep what a debugger reads: allocated sections lose their contents, but for notes
+    /// Keep what a debugger reads
+    ///
+    /// Allocated sections become SHT_NOBITS, but for notes: sh_addr and sh_size stay, contents go.
     #[arg(long, conflicts_with_all = ["strip_all", "strip_debug", "strip_unneeded", "remove_section", "keep_section"])]
     only_keep_debug: bool,
     /// Remove the sections that match; with a leading `!`, keep them
+    ///
+    /// Their relocation sections go too; section indices behind them are renumbered everywhere.
     #[arg(short = 'R', long, value_name = "PATTERN")]
     remove_section: Vec<OsString>,
     /// Keep the sections that match, whatever other options say
@@ -47,6 +64,8 @@ pub struct StripArgs {
     #[command(flatten)]
     symbols: SymbolArgs,
     /// Remove an appended module signature without a warning
+    ///
+    /// Every change breaks it. The bytes behind the last ELF structure go.
     #[arg(long)]
     drop_signature: bool,
     /// Outputs depend on inputs only: always so, accepted for GNU's sake
@@ -58,6 +77,15 @@ pub struct StripArgs {
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  Modules as INSTALL_MOD_STRIP=1 installs them:
+    elfgraft strip --strip-debug x.ko y.ko
+  Symbols that no relocation needs, and all debugging information:
+    elfgraft strip --strip-unneeded -o small.ko x.ko
+  All but two symbols:
+    elfgraft strip -K init_module -K cleanup_module x.ko";
 
 impl StripArgs {
     /// Why this is nothing for `verify`, which edits copies.

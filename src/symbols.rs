@@ -16,7 +16,7 @@ use crate::report::Error;
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Symbols")]
 pub struct SymbolArgs {
-    /// Remove the symbol; refused where a relocation names it
+    /// Remove the symbol from .symtab; refused where a relocation names it
     #[arg(short = 'N', long, value_name = "NAME")]
     strip_symbol: Vec<OsString>,
     /// Remove the symbols listed in FILE, one a line
@@ -34,10 +34,10 @@ pub struct SymbolArgs {
     /// Keep the symbols listed in FILE
     #[arg(long, value_name = "FILE")]
     keep_symbols: Vec<PathBuf>,
-    /// Keep file symbols
+    /// Keep file symbols (STT_FILE)
     #[arg(long)]
     keep_file_symbols: bool,
-    /// Remove all local symbols that no relocation needs
+    /// Remove all local symbols (STB_LOCAL) that no relocation needs
     #[arg(short = 'x', long)]
     discard_all: bool,
     /// Remove local symbols that the compiler made (`.L...`)
@@ -79,28 +79,31 @@ impl SymbolArgs {
 #[derive(Debug, Clone, Default, clap::Args)]
 #[command(next_help_heading = "Symbols")]
 pub struct RebindArgs {
-    /// Make all global symbols but this one local
+    /// Make all global symbols but this one local (STB_LOCAL)
+    ///
+    /// Local symbols stand before the others in .symtab: what becomes local moves there, sh_info and the indices of
+    /// symbols in relocations and groups follow.
     #[arg(short = 'G', long, value_name = "NAME")]
     keep_global_symbol: Vec<OsString>,
     /// Make all global symbols but those listed in FILE local
     #[arg(long, value_name = "FILE")]
     keep_global_symbols: Vec<PathBuf>,
-    /// Make the symbol local
+    /// Make the symbol local (STB_LOCAL)
     #[arg(short = 'L', long, value_name = "NAME")]
     localize_symbol: Vec<OsString>,
     /// Make the symbols listed in FILE local
     #[arg(long, value_name = "FILE")]
     localize_symbols: Vec<PathBuf>,
-    /// Make hidden and internal symbols local
+    /// Make symbols that are STV_HIDDEN or STV_INTERNAL in st_other local
     #[arg(long)]
     localize_hidden: bool,
-    /// Make the symbol global
+    /// Make the symbol global (STB_GLOBAL)
     #[arg(long, value_name = "NAME")]
     globalize_symbol: Vec<OsString>,
     /// Make the symbols listed in FILE global
     #[arg(long, value_name = "FILE")]
     globalize_symbols: Vec<PathBuf>,
-    /// Make the global symbol weak
+    /// Make the global symbol weak (STB_WEAK)
     #[arg(short = 'W', long, value_name = "NAME")]
     weaken_symbol: Vec<OsString>,
     /// Make the global symbols listed in FILE weak
@@ -109,16 +112,19 @@ pub struct RebindArgs {
     /// Make all global symbols weak
     #[arg(long)]
     weaken: bool,
-    /// Rename the symbol
+    /// Rename the symbol (st_name); the new name is added to its string table
     #[arg(long, value_name = "OLD=NEW")]
     redefine_sym: Vec<OsString>,
     /// Rename symbols as listed in FILE: OLD NEW on each line
     #[arg(long, value_name = "FILE")]
     redefine_syms: Vec<PathBuf>,
-    /// Put PREFIX in front of every symbol's name
+    /// Put PREFIX in front of every symbol's name (st_name), each time it is run
     #[arg(long, value_name = "PREFIX")]
     prefix_symbols: Option<OsString>,
-    /// Add a symbol: flags are local, global (the default), weak, function, object, file, hidden
+    /// Add a symbol
+    ///
+    /// st_value is VALUE, an offset in SECTION or, without it, absolute (SHN_ABS). FLAGS: local, global (the default),
+    /// weak (STB_*); function, object, file (STT_*); hidden (STV_HIDDEN).
     #[arg(long, value_name = "NAME=[SECTION:]VALUE[,FLAGS]")]
     add_symbol: Vec<OsString>,
 }

@@ -22,18 +22,26 @@ use crate::jobs::for_each;
 use crate::report::{self, Error};
 use crate::run::{Output, finish};
 
-/// Embed BTF.
+/// Embed BTF: .BTF, .BTF.base, .BTF_ids and its symbols in one rewrite.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft btf embed --btf x.BTF --btf-base vmlinux x.ko",
+    after_long_help = "\
+Examples:
+  pahole's BTF into a module:
+    elfgraft btf embed --btf x.BTF --btf-base vmlinux x.ko
+  The object that carries BTF into vmlinux:
+    elfgraft btf object --like vmlinux.o --btf vmlinux.BTF -o .btf.o"
+)]
 pub struct BtfArgs {
     #[command(subcommand)]
     command: Command,
 }
 
+// What each is for is said where its options are.
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Set .BTF (and .BTF.base), resolve and sort .BTF_ids against it, in one rewrite per file
     Embed(EmbedArgs),
-    /// Make an object with just .BTF, to be linked into vmlinux
     Object(ObjectArgs),
 }
 
@@ -55,36 +63,61 @@ impl BtfArgs {
     }
 }
 
-/// Set .BTF (and .BTF.base) to what the kernel's build makes of pahole's BTF, resolve .BTF_ids against exactly that BTF, and
-/// sort its sets together with their symbols: one process and one atomic rewrite per file, the base read once for all.
+/// Set .BTF (and .BTF.base), resolve and sort .BTF_ids against it, in one rewrite per file.
+///
+/// .BTF becomes what the kernel's build makes of pahole's BTF, .BTF_ids is resolved against exactly that BTF, and its sets
+/// are sorted together with their symbols (st_value follows): one process and one atomic rewrite per file, the base read
+/// once for all.
 ///
 /// Run it again, or against another base and back: IDs are right, flags stay with their kfuncs, bytes are the same.
 /// In the name of a BTF file `{}` stands for the name of the module: `--btf '{}.BTF'`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft btf embed --btf x.BTF --btf-base vmlinux x.ko",
+    after_long_help = "\
+Examples:
+  pahole's BTF into a module:
+    elfgraft btf embed --btf x.BTF --btf-base vmlinux x.ko
+  Many modules, each with its own BTF beside it:
+    elfgraft btf embed --btf '{}.BTF' --btf-base vmlinux a.ko b.ko
+  A module that kernels of other builds can load:
+    elfgraft btf embed --btf x.BTF --btf-base vmlinux --distill-base x.ko
+  vmlinux has changed, the module has not:
+    elfgraft btf embed --btf-base vmlinux --old-btf-base vmlinux.old x.ko"
+)]
 struct EmbedArgs {
-    /// Raw BTF for section .BTF; without it the BTF already in the file is used (after the base has changed)
+    /// Raw BTF for section .BTF; without it the BTF already in the file is used
+    ///
+    /// A new .BTF gets the last index, SHT_PROGBITS, sh_flags 0, sh_addralign 4. Without it: after the base has changed.
     #[arg(long, value_name = "FILE")]
     btf: Option<PathBuf>,
     /// Distilled base for section .BTF.base, which --btf then continues
     #[arg(long, value_name = "FILE", requires = "btf")]
     distilled_base: Option<PathBuf>,
-    /// Contents for .BTF_ids that are resolved and sorted already, as resolve_btfids writes them; only the symbols are
-    /// put right then. --btf is the BTF they refer to, and is embedded as it is
+    /// Contents for .BTF_ids that are resolved and sorted already, as resolve_btfids writes them
+    ///
+    /// Only the symbols (st_value) are put right then. --btf is the BTF they refer to, and is embedded as it is.
     #[arg(long, value_name = "FILE")]
     btf_ids: Option<PathBuf>,
-    /// Distill --btf-base: .BTF.base gets of it what --btf refers to, so that kernels of other builds can load the module
+    /// Distill --btf-base: .BTF.base gets of it what --btf refers to
+    ///
+    /// Kernels of other builds can load the module then.
     #[arg(long, alias = "distill_base", requires = "btf", requires = "btf_base", conflicts_with_all = ["distilled_base", "btf_ids", "raw"])]
     distill_base: bool,
-    /// Embed --btf as it is. Else it becomes what the kernel's build embeds: kfuncs with implicit arguments get the
-    /// prototypes that BPF programs see, types are sorted by name
+    /// Embed --btf as it is
+    ///
+    /// Without it, it becomes what the kernel's build embeds: kfuncs with implicit arguments get the prototypes that
+    /// BPF programs see, types are sorted by name.
     #[arg(long, requires = "btf")]
     raw: bool,
     #[command(flatten)]
     known: Known,
     /// Remove an appended module signature, which any change breaks
+    ///
+    /// Without it a signed file that would change is refused. The bytes behind the last ELF structure go.
     #[arg(long)]
     drop_signature: bool,
-    /// Treat warnings as errors
+    /// Treat warnings as errors: nothing is written then
     #[arg(long, alias = "fatal_warnings")]
     fatal_warnings: bool,
     #[command(flatten)]

@@ -19,6 +19,15 @@ use crate::report::{self, Error, print};
 
 /// Show, check, sort and resolve .BTF_ids.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft btf-ids check --btf-base vmlinux x.ko",
+    after_long_help = "\
+Examples:
+  Do IDs, sets and symbols fit?
+    elfgraft btf-ids check --btf-base vmlinux x.ko
+  Put right what another tool sorted:
+    elfgraft btf-ids sort --btf-base vmlinux x.ko"
+)]
 pub struct BtfIdsArgs {
     #[command(subcommand)]
     command: Command,
@@ -26,25 +35,72 @@ pub struct BtfIdsArgs {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print a table: offset, ID, kind and name that the symbol asks for, flags, and the name the ID has if another
+    /// Print a table of the IDs
+    ///
+    /// Offset, ID, kind and name that the symbol asks for, flags, and the name the ID has if another.
+    #[command(
+        after_help = "Example: elfgraft btf-ids show --btf-base vmlinux x.ko",
+        after_long_help = "\
+Examples:
+  A module, and the vmlinux its BTF continues:
+    elfgraft btf-ids show --btf-base vmlinux x.ko
+  For a program:
+    elfgraft btf-ids show --json vmlinux"
+    )]
     Show(ShowArgs),
-    /// Exit 1 with each place where IDs, sets and symbols do not fit, or where .BTF does not fit its base
+    /// Tell where IDs, sets and symbols do not fit, or .BTF does not fit its base
+    ///
+    /// Exit status 1 if there is such a place.
+    #[command(
+        after_help = "Example: elfgraft btf-ids check --btf-base vmlinux x.ko",
+        after_long_help = "\
+Examples:
+  Before a package is made:
+    elfgraft btf-ids check --btf-base vmlinux a.ko b.ko vmlinux
+  For a program:
+    elfgraft btf-ids check --json --btf-base vmlinux x.ko"
+    )]
     Check(ShowArgs),
     /// Sort the sets by the IDs that are there; each moved entry takes its symbols along
+    ///
+    /// In .BTF_ids the words of each set, in .symtab st_value of their symbols; nothing else changes.
+    #[command(
+        after_help = "Example: elfgraft btf-ids sort x.ko",
+        after_long_help = "\
+Examples:
+  A module that another tool has sorted, and left its symbols behind:
+    elfgraft btf-ids sort --btf-base vmlinux x.ko
+  What would be written:
+    elfgraft btf-ids sort --dry-run vmlinux"
+    )]
     Sort(WriteArgs),
     /// Write the IDs anew, then sort
+    ///
+    /// In .BTF_ids every word that a symbol asks for, in .symtab st_value of symbols whose entries move; nothing else
+    /// changes.
+    #[command(
+        after_help = "Example: elfgraft btf-ids resolve --btf-base vmlinux x.ko",
+        after_long_help = "\
+Examples:
+  After vmlinux has changed:
+    elfgraft btf-ids resolve --btf-base vmlinux --old-btf-base vmlinux.old x.ko
+  Against BTF that is not in the file:
+    elfgraft btf-ids resolve --btf x.BTF --btf-base vmlinux x.ko"
+    )]
     Resolve(WriteArgs),
 }
 
 #[derive(Debug, clap::Args)]
 struct ShowArgs {
-    /// BTF that split BTF continues: a vmlinux, or raw BTF. Not needed where the module has a .BTF.base
+    /// BTF that split BTF continues: a vmlinux, or raw BTF
+    ///
+    /// Not needed where the module has a .BTF.base.
     #[arg(long, value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
-    /// BTF to look IDs up in, instead of the file's own
+    /// BTF to look IDs up in, instead of the file's own .BTF
     #[arg(long, value_name = "FILE")]
     btf: Option<PathBuf>,
-    /// Print one JSON object per file, each on a line
+    /// Print JSON, one object a line for each file: see docs/json.md
     #[arg(long)]
     json: bool,
     /// Modules, or a vmlinux

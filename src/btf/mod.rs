@@ -26,16 +26,20 @@ const INDEX_FROM: usize = 4;
 /// What is known about the files besides themselves.
 #[derive(Debug, clap::Args)]
 struct Known {
-    /// BTF that split BTF continues: a vmlinux, or raw BTF. Not needed where the module has a .BTF.base
+    /// BTF that split BTF continues: a vmlinux, or raw BTF
+    ///
+    /// Not needed where the module has a .BTF.base.
     // `-b` and the underscores below are resolve_btfids': makefiles give its options to whatever does its work.
     #[arg(short = 'b', long, alias = "btf_base", value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
-    /// The base that the IDs now in the file refer to, where it is another one: it proves where symbols belong that
-    /// another tool left behind when it sorted the sets
+    /// The base that the IDs now in the file refer to, where it is another one
+    ///
+    /// It proves where symbols belong (st_value) that another tool left behind when it sorted the sets.
     #[arg(long, value_name = "VMLINUX|BTF")]
     old_btf_base: Option<PathBuf>,
-    /// Take the symbols to be at their entries where nothing proves it: for builds in which elfgraft is the only tool
-    /// that sorts the file
+    /// Take the symbols to be at their entries where nothing proves it
+    ///
+    /// For builds in which elfgraft is the only tool that sorts the file. Without it such a file is refused.
     #[arg(long)]
     trust_symbols: bool,
 }

@@ -5,20 +5,27 @@ use std::path::PathBuf;
 use elfgraft_edit::{Object, object};
 use elfgraft_elf::consts::SHF_ALLOC;
 use elfgraft_elf::{Image, encode};
-use elfgraft_patch::{WriteOptions, write_file};
+use elfgraft_patch::{Kind, WriteOptions, write_file};
 
 use crate::blob::open;
-use crate::report::Error;
+use crate::report::{self, Error};
 
-/// Make an ET_REL object with one section, .BTF (allocated, read-only, aligned to 4 bytes), to be linked into vmlinux.
+/// Make an object with just .BTF, to be linked into vmlinux.
 ///
-/// Class, byte order, e_machine and e_flags are those of another file of the same build, so the linker takes it.
+/// ET_REL with one section of contents, .BTF: SHT_PROGBITS, SHF_ALLOC, sh_addralign 4. Class, byte order, e_machine and e_flags are those of another file of the same build, so the linker takes it.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft btf object --like vmlinux.o --btf vmlinux.BTF -o .btf.o",
+    after_long_help = "\
+Examples:
+  vmlinux's .btf.o, without a compiler; not touched where it would be the same:
+    elfgraft btf object --if-changed --like vmlinux.o --btf v.BTF -o .btf.o"
+)]
 pub struct ObjectArgs {
-    /// ELF file of the same build: any object, or vmlinux
+    /// ELF file of the same build, any object, or vmlinux: EI_CLASS, EI_DATA, e_machine and e_flags are its
     #[arg(long, value_name = "ELF")]
     like: PathBuf,
-    /// Raw BTF
+    /// Raw BTF, the contents of .BTF; refused if the kernel would refuse it
     #[arg(long, value_name = "FILE")]
     btf: PathBuf,
     /// The object to make; written whole or not at all
@@ -27,6 +34,9 @@ pub struct ObjectArgs {
     /// Leave OUT alone, its modification time too, if it has these contents already
     #[arg(long)]
     if_changed: bool,
+    /// Say what was done, in one line
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 impl ObjectArgs {
@@ -47,7 +57,11 @@ impl ObjectArgs {
         };
         let bytes = object(&spec, btf.bytes()).map_err(Error::edit(&self.output))?;
         let options = WriteOptions { if_changed: self.if_changed, ..WriteOptions::default() };
-        write_file(&self.output, &bytes, &options)?;
+        let outcome = write_file(&self.output, &bytes, &options)?;
+        if self.verbose {
+            let what = if outcome.kind == Kind::Unchanged { "unchanged" } else { "written" };
+            report::note(&self.output, &format!("{what}, {} bytes", bytes.len()));
+        }
         Ok(())
     }
 }

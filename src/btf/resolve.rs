@@ -17,18 +17,20 @@ use crate::run::{Output, finish};
 
 #[derive(Debug, clap::Args)]
 pub struct WriteArgs {
-    /// BTF that the IDs are to refer to, instead of the file's own
+    /// BTF that the IDs are to refer to, instead of the file's own .BTF
     #[arg(long, value_name = "FILE")]
     btf: Option<PathBuf>,
     #[command(flatten)]
     known: Known,
     /// Remove an appended module signature, which any change breaks
+    ///
+    /// Without it a signed file that would change is refused. The bytes behind the last ELF structure go.
     #[arg(long)]
     drop_signature: bool,
     /// Leave files without .BTF_ids as they are, as the kernel's tool does: most modules have none
     #[arg(long)]
     if_present: bool,
-    /// Treat warnings as errors
+    /// Treat warnings as errors: nothing is written then
     #[arg(long, alias = "fatal_warnings")]
     fatal_warnings: bool,
     #[command(flatten)]
@@ -100,7 +102,7 @@ impl WriteArgs {
         section.edit(outcome.data, &outcome.moves, &mut edits);
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;
         finish(&file, path, &plan, self.out)?;
-        realigned.iter().for_each(|text| report::note(path, text));
+        realigned.iter().filter(|_| self.out.verbose).for_each(|text| report::note(path, text));
         Ok(())
     }
 }

@@ -16,16 +16,23 @@ use crate::report::{self, Error};
 /// Every file is written whole or not at all, and only when its contents change, so that make rebuilds nothing for
 /// nothing. When a module cannot be hashed nothing is written.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft module-hashes build --root root --like vmlinux",
+    after_long_help = "\
+Examples:
+  The contents of .module_hashes, and X.merkle for each module of modules.order:
+    elfgraft module-hashes build --root root --like vmlinux --proofs"
+)]
 pub struct BuildArgs {
     #[command(flatten)]
     modules: ModulesArgs,
     /// Write the 36 bytes of .module_hashes to OUT; `-` is standard output
     #[arg(long, value_name = "OUT")]
     root: Option<PathBuf>,
-    /// Byte order of the root
+    /// Byte order of the number of levels in the root
     #[arg(long, requires = "root", conflicts_with = "like")]
     endian: Option<Endian>,
-    /// Byte order of the root: that of this vmlinux
+    /// Byte order of the number of levels in the root: that of this vmlinux
     #[arg(long, value_name = "VMLINUX", requires = "root")]
     like: Option<PathBuf>,
     /// Write X.merkle beside each module X.ko: what `sign` appends
@@ -34,7 +41,7 @@ pub struct BuildArgs {
     /// Sync what is written to the disk: survives a power loss
     #[arg(long)]
     fsync: bool,
-    /// Say what was done
+    /// Say what was done, in one line
     #[arg(short, long)]
     verbose: bool,
 }

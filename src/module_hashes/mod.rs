@@ -19,6 +19,16 @@ use crate::report::Error;
 
 /// Module hashes (CONFIG_MODULE_HASHES): the Merkle root in vmlinux, the proofs behind modules
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft module-hashes patch --proofs vmlinux.unstripped vmlinux",
+    after_long_help = "\
+Examples:
+  The root into vmlinux, the proofs beside the modules:
+    elfgraft module-hashes patch --proofs vmlinux.unstripped vmlinux
+  The proofs behind the modules, and the kernel's answer:
+    elfgraft module-hashes sign a.ko b.ko
+    elfgraft module-hashes verify vmlinux a.ko b.ko"
+)]
 pub struct ModuleHashesArgs {
     #[command(subcommand)]
     command: Command,

@@ -15,13 +15,19 @@ use crate::report::Error;
 /// Which modules there are.
 #[derive(Debug, clap::Args)]
 pub struct ModulesArgs {
-    /// The list of all modules, in the order of their positions: lines `path/x.o`. Default: modules.order in DIR
+    /// The list of all modules [default: modules.order in DIR]
+    ///
+    /// Lines `path/x.o`, in the order of the modules' positions in the tree.
     #[arg(long, value_name = "FILE")]
     modules_order: Option<PathBuf>,
-    /// What is hashed of each: path/x.ko, or path/x.ko.stripped where modules are stripped when they are installed
+    /// What is hashed of each: path/x.ko, or path/x.ko.stripped
+    ///
+    /// The latter where modules are stripped when they are installed.
     #[arg(long, value_name = "SUFFIX", value_parser = [".ko", ".ko.stripped"], default_value = ".ko")]
     suffix: String,
-    /// The directory that the lines of modules.order start from: kbuild's $(objtree). Default: the current one
+    /// The directory that the lines of modules.order start from [default: the current one]
+    ///
+    /// kbuild's $(objtree).
     #[arg(long, value_name = "DIR")]
     directory: Option<PathBuf>,
 }

@@ -20,6 +20,15 @@ use crate::symbols::SymbolArgs;
 /// Nothing in the file moves for the root: it replaces 36 bytes. The edits are those of objcopy, in its spelling, and
 /// the result is the same as with objcopy called first.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft module-hashes patch vmlinux.unstripped vmlinux",
+    after_long_help = "\
+Examples:
+  The final vmlinux without its relocations, with the root of its modules:
+    elfgraft module-hashes patch -R '.rel*' vmlinux.unstripped vmlinux
+  Only the root, in place:
+    elfgraft module-hashes patch --in-place vmlinux"
+)]
 pub struct PatchArgs {
     /// The vmlinux; with OUT, it is only read
     #[arg(value_name = "VMLINUX")]
@@ -33,9 +42,13 @@ pub struct PatchArgs {
     #[arg(long)]
     proofs: bool,
     /// Remove the sections that match, and the relocation sections that go with them
+    ///
+    /// As with objcopy: section indices behind them are renumbered everywhere.
     #[arg(short = 'R', long, value_name = "PATTERN")]
     remove_section: Vec<OsString>,
-    /// Set sh_flags, as with objcopy: `noload` takes a section out of its segment
+    /// Set sh_flags of the sections that match, as with objcopy
+    ///
+    /// `noload` takes SHF_ALLOC away and the section out of its segment.
     #[arg(long, value_name = "PATTERN=FLAGS")]
     set_section_flags: Vec<OsString>,
     #[command(flatten)]

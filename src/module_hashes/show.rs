@@ -12,13 +12,24 @@ use elfgraft_patch::shown;
 use crate::blob::open;
 use crate::report::{Error, print};
 
-/// Tell what is in files: the root of a vmlinux; the position and proof of a module, and the root it leads to.
+/// Tell what is in files: roots and proofs.
+///
+/// The root of a vmlinux; the position and proof of a module, and the root it leads to.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft module-hashes show vmlinux x.ko",
+    after_long_help = "\
+Examples:
+  Do the module's proof and vmlinux have one root?
+    elfgraft module-hashes show vmlinux x.ko
+  For a program:
+    elfgraft module-hashes show --json x.ko"
+)]
 pub struct ShowArgs {
     /// vmlinux, contents of a .module_hashes, modules, .merkle files
     #[arg(value_name = "FILE", required = true)]
     files: Vec<PathBuf>,
-    /// Print a JSON object for each file
+    /// Print JSON, one object a line for each file: see docs/json.md
     #[arg(long)]
     json: bool,
 }

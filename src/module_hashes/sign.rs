@@ -18,6 +18,15 @@ use crate::run::{Output, finish};
 /// The proof of X.ko or X.ko.stripped is X.merkle beside it, from `build --proofs` or `patch --proofs`. Sign once or
 /// ten times: the bytes are the same. A module with a PKCS#7 signature is refused.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft module-hashes sign x.ko",
+    after_long_help = "\
+Examples:
+  In the build tree, where x.merkle is beside x.ko:
+    elfgraft module-hashes sign x.ko y.ko
+  An installed module:
+    elfgraft module-hashes sign --proof build/x.merkle /lib/modules/7.0/x.ko"
+)]
 pub struct SignArgs {
     /// Modules, not compressed
     #[arg(value_name = "MODULE", required = true)]

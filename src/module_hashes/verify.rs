@@ -11,10 +11,19 @@ use elfgraft_patch::shown;
 use crate::jobs;
 use crate::report::{self, Error, print};
 
-/// Tell what the kernel would say to modules: good, or the name of its error and what is wrong, a line for each.
+/// Tell what the kernel would say to modules.
 ///
-/// Exit status 1 if it would not take one of them for its own.
+/// A line for each: good, or the name of its error and what is wrong. Exit status 1 if it would not take one of them for its own.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example: elfgraft module-hashes verify vmlinux x.ko",
+    after_long_help = "\
+Examples:
+  Would the kernel take these modules?
+    elfgraft module-hashes verify vmlinux x.ko y.ko
+  For a program:
+    elfgraft module-hashes verify --json vmlinux x.ko"
+)]
 pub struct VerifyArgs {
     /// Where the root is: a vmlinux, or the 36 bytes of its .module_hashes
     #[arg(value_name = "VMLINUX|ROOT")]
@@ -22,7 +31,7 @@ pub struct VerifyArgs {
     /// Modules as they are installed, not compressed
     #[arg(value_name = "MODULE", required = true)]
     modules: Vec<PathBuf>,
-    /// Print a JSON object for each module
+    /// Print JSON, one object a line for each module: see docs/json.md
     #[arg(long)]
     json: bool,
 }

@@ -17,6 +17,7 @@ use std::ffi::OsString;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use clap::Args;
 use elfgraft_btf::ids::{Options as IdOptions, Problem};
 use elfgraft_btf::{Btf, Error as BtfError, Processed};
 use elfgraft_elf::Image;
@@ -31,16 +32,41 @@ use load::Source;
 use options::{Options, parse};
 use trace::Trace;
 
-/// Resolve BTF IDs and rewrite BTF as the kernel's resolve_btfids does: `resolve_btfids -h` lists the options.
+/// Drop-in for the kernel's resolve_btfids: resolve BTF IDs, rewrite BTF.
+///
+/// ELF is only read: .BTF, .BTF_ids and .BTF.base go to the files ELF.BTF, ELF.BTF_ids and ELF.BTF.base. With
+/// --patch_btfids the words of .BTF_ids in ELF are replaced, and st_value of the symbols whose entries moved. Options,
+/// their abbreviations and `--no-` forms, messages and exit status are those of the kernel's tool.
 #[derive(Debug, clap::Args)]
-#[command(disable_help_flag = true)]
+#[command(
+    disable_help_flag = true,
+    override_usage = USAGE,
+    after_long_help = EXAMPLES
+)]
 pub struct ResolveBtfidsArgs {
     /// Options and the ELF file
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
     args: Vec<OsString>,
 }
 
+const USAGE: &str = "elfgraft resolve_btfids [OPTIONS] ELF\n       elfgraft resolve_btfids --patch_btfids FILE ELF";
+
+const EXAMPLES: &str = "\
+Examples:
+  What scripts/gen-btf.sh does with a module:
+    elfgraft resolve_btfids --distill_base -b vmlinux --btf x.BTF.1 x.ko
+    elfgraft resolve_btfids --patch_btfids x.ko.BTF_ids x.ko";
+
 impl ResolveBtfidsArgs {
+    /// The definition for manual pages and completions; the command line itself is read as the kernel's tool does.
+    pub fn definition(_: clap::Command) -> clap::Command {
+        let command = clap::Command::new("resolve_btfids").disable_help_flag(true).override_usage(USAGE);
+        let derived = Self::augment_args(clap::Command::new("resolve_btfids"));
+        let (about, long) =
+            (derived.get_about().cloned().unwrap_or_default(), derived.get_long_about().cloned().unwrap_or_default());
+        options::define(command.about(about).long_about(long).after_long_help(EXAMPLES))
+    }
+
     /// Of a whole command line, the program's name first.
     pub fn of(args: Vec<OsString>) -> Self {
         Self { args: args.into_iter().skip(1).collect() }

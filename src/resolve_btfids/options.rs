@@ -6,6 +6,8 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use clap::{Arg, ArgAction, Command};
+
 use super::Stop;
 
 /// What was asked for.
@@ -68,6 +70,24 @@ impl Flag {
             format!("{names:26}{}\n", self.help)
         }
     }
+}
+
+/// Adds the options to a definition.
+pub fn define(command: Command) -> Command {
+    let file = |id| Arg::new(id).value_parser(clap::value_parser!(PathBuf));
+    let command = FLAGS.iter().fold(command, |command, flag| {
+        let arg = match flag.value {
+            true => file(flag.long).value_name("FILE"),
+            false => Arg::new(flag.long).action(ArgAction::SetTrue),
+        };
+        let arg = arg.long(flag.long).help(flag.help);
+        command.arg(match flag.short {
+            Some(short) => arg.short(short),
+            None => arg,
+        })
+    });
+    let help = Arg::new("help").short('h').long("help").action(ArgAction::SetTrue).help("list the options");
+    command.arg(help).arg(file("file").value_name("ELF").required(true).help("the ELF file"))
 }
 
 /// The answer to a command line that says nothing wrong in particular.

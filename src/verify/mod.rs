@@ -23,7 +23,9 @@ use laws::{Verdict, Verification, verify};
 pub use tool::Own;
 use tool::Tool;
 
-/// Check that an edit keeps the laws: idempotence, path independence, inverse, non-interference, locality.
+/// Check that an edit keeps the laws, ours or any other tool's.
+///
+/// The laws: idempotence, path independence, inverse, non-interference, locality.
 ///
 /// `elfgraft verify set .BTF=F FILE...` and so on for objcopy, strip, remove, btf embed, btf-ids sort and resolve; options
 /// alone are objcopy's. With --command any other tool: `{file}` stands for the file to edit, `{blob}` for the contents.
@@ -31,7 +33,15 @@ use tool::Tool;
 /// is broken.
 #[derive(Debug, clap::Args)]
 #[command(
-    override_usage = "elfgraft verify [OPTIONS] EDIT... FILE...\n       elfgraft verify --command COMMAND FILE..."
+    override_usage = "elfgraft verify [OPTIONS] EDIT... FILE...\n       elfgraft verify --command COMMAND FILE...",
+    after_help = "Example: elfgraft verify set .BTF=x.BTF x.ko",
+    after_long_help = "\
+Examples:
+  Ours:
+    elfgraft verify set .BTF=x.BTF x.ko
+    elfgraft verify btf-ids sort --btf-base vmlinux x.ko
+  Another tool:
+    elfgraft verify --command 'objcopy --add-section .BTF={blob} {file}' x.ko"
 )]
 pub struct VerifyArgs {
     /// Verify this command line, run by the shell
@@ -46,7 +56,7 @@ pub struct VerifyArgs {
     /// Other contents for the detour of path independence; without it contents are made up
     #[arg(long, value_name = "FILE")]
     other: Option<PathBuf>,
-    /// Print JSON, one object a line for each file
+    /// Print JSON, one object a line for each file: see docs/json.md
     #[arg(long)]
     json: bool,
     /// The edit, and the files
