@@ -2,12 +2,15 @@
 
 CARGO  ?= cargo
 PREFIX ?= /usr/local
+# Where cargo puts it, and what writes manual pages and completions: another elfgraft in a cross build.
+BIN       = $${CARGO_TARGET_DIR:-target}/release/elfgraft
+GENERATE ?= $(BIN)
 # What `make corpus` looks at: directories or files, several in one word list.
 DIR    ?= /lib/modules /usr/lib
 
 export CARGO
 
-.PHONY: help build check test torture fmt doc demo corpus golden bench kernel-build install clean
+.PHONY: help build check test torture fmt doc demo corpus golden bench kernel-build install clean man uninstall deb
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -56,9 +59,18 @@ bench: build ## side by side with objcopy and others: [MODULE=file.ko] [VMLINUX=
 kernel-build: build ## two kernels, with GNU's tools and ours, compared and booted: WORKDIR=dir [SOURCE=tree or tar.xz]
 	@scripts/kernel-build.sh "$(WORKDIR)" $(SOURCE)
 
-install: build ## the command and its drop-in names below $(DESTDIR)$(PREFIX)/bin
-	install -D -m 755 "$${CARGO_TARGET_DIR:-target}/release/elfgraft" "$(DESTDIR)$(PREFIX)/bin/elfgraft"
-	for name in objcopy strip resolve_btfids; do ln -sf elfgraft "$(DESTDIR)$(PREFIX)/bin/elfgraft-$$name"; done
+man: build ## manual pages into target/man
+	$(GENERATE) man target/man
+
+# Root may have no cargo: what is built already is installed then.
+install: $(if $(shell command -v $(CARGO)),build) ## command, drop-in names, manual pages, completions, documents: [PREFIX=/usr/local] [DESTDIR=dir]
+	@scripts/install.sh install "$(BIN)" "$(DESTDIR)$(PREFIX)" $(GENERATE)
+
+uninstall: ## what install has put there, with the same PREFIX and DESTDIR
+	@scripts/install.sh uninstall "$(BIN)" "$(DESTDIR)$(PREFIX)"
+
+deb: build ## a Debian package: target/debian/elfgraft_*.deb
+	@scripts/deb.sh "$(BIN)" $(GENERATE)
 
 clean: ## remove what was built
 	$(CARGO) clean
