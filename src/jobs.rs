@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use crate::progress::{Progress, Unit};
 use crate::report::{self, Error};
 
 /// Applies `f` to every item, in parallel, as far as processors and make allow. The results are in the order of the
@@ -74,7 +75,15 @@ fn most_by_files() -> usize {
 pub fn for_each<T: Sync>(items: &[T], f: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
     match items {
         [one] => f(one),
-        several => all_of(map(several, f)).map(drop),
+        several => {
+            let progress = Progress::new("editing", Unit::Files, several.len() as u64);
+            let one = |item: &T| {
+                let result = f(item);
+                progress.add(1);
+                result
+            };
+            all_of(map(several, one)).map(drop)
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod manual;
 mod module_hashes;
 mod native;
 mod objcopy;
+mod progress;
 mod records;
 mod report;
 mod resolve_btfids;

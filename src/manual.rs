@@ -64,7 +64,7 @@ enum Shell {
 impl ManArgs {
     /// Runs the command; `cli` is the definition of all commands.
     pub fn run(&self, cli: Command) -> Result<(), Error> {
-        std::fs::create_dir_all(&self.dir).map_err(|e| Error::file(&self.dir, format!("cannot make it: {e}")))?;
+        std::fs::create_dir_all(&self.dir).map_err(|e| Error::file(&self.dir, format!("cannot create: {e}")))?;
         let mut cli = cli.disable_help_subcommand(true);
         cli.build();
         self.pages(&cli)

@@ -10,6 +10,8 @@ use elfgraft_edit::EditError;
 use elfgraft_elf::ElfError;
 use elfgraft_patch::{IoError, shown};
 
+use crate::progress;
+
 /// The exit status of `diff` when it cannot tell: 1 means that the files differ.
 pub const TROUBLE: u8 = 2;
 
@@ -116,6 +118,7 @@ fn clap_message(e: &clap::Error) -> String {
 /// Prints `elfgraft: error: ...`.
 pub fn error(e: &Error) {
     if !matches!(e, Error::Reported | Error::Status(_)) {
+        progress::clear();
         // A closed standard error leaves only the exit status to tell.
         let _ = writeln!(io::stderr().lock(), "elfgraft: error: {e}");
     }
@@ -134,6 +137,7 @@ pub fn warning(path: &Path, text: &str) {
     if QUIET.load(Ordering::Relaxed) {
         return;
     }
+    progress::clear();
     let _ = writeln!(io::stderr().lock(), "elfgraft: warning: '{}': {text}", shown(&path));
 }
 
@@ -142,11 +146,13 @@ pub fn note(path: &Path, text: &str) {
     if QUIET.load(Ordering::Relaxed) {
         return;
     }
+    progress::clear();
     let _ = writeln!(io::stderr().lock(), "elfgraft: '{}': {text}", shown(&path));
 }
 
 /// Writes to standard output. A reader that went away (`| head`) is no failure.
 pub fn print(text: &str) -> Result<(), Error> {
+    progress::clear();
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(e)),

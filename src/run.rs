@@ -210,7 +210,10 @@ impl Dump<'_> {
         write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
         if output.verbose {
             let section = image.describe(self.index);
-            report::note(input, &format!("section {section}: {} bytes written to '{}'", contents.len(), target.display()));
+            report::note(
+                input,
+                &format!("section {section}: {} bytes written to '{}'", contents.len(), target.display()),
+            );
         }
         Ok(())
     }

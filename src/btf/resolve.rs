@@ -102,7 +102,7 @@ impl WriteArgs {
         section.edit(outcome.data, &outcome.moves, &mut edits);
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;
         finish(&file, path, &plan, self.out)?;
-        realigned.iter().filter(|_| self.out.verbose).for_each(|text| report::note(path, text));
+        realigned.iter().for_each(|text| report::note(path, text));
         Ok(())
     }
 }

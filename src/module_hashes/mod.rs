@@ -9,7 +9,6 @@
 mod build;
 mod modules;
 mod patch;
-mod progress;
 mod section;
 mod show;
 mod sign;

@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use elfgraft_hashes::{Module, Tree, hash_module, merkle_file, parse_order};
 use elfgraft_patch::{Kind, WriteOptions, write_file};
 
-use super::progress::Progress;
 use crate::blob::open;
 use crate::jobs;
+use crate::progress::{Progress, Unit};
 use crate::report::Error;
 
 /// Which modules there are.
@@ -69,7 +69,11 @@ impl ModulesArgs {
         let mut queue: Vec<_> = modules.iter().map(queued).collect();
         queue.sort_unstable_by_key(|(size, pos, _)| (Reverse(*size), *pos));
 
-        let progress = Progress::new(queue.iter().fold(0, |total: u64, (size, ..)| total.saturating_add(*size)));
+        let progress = Progress::new(
+            "hashing",
+            Unit::Bytes,
+            queue.iter().fold(0, |total: u64, (size, ..)| total.saturating_add(*size)),
+        );
         let mut leaves = jobs::map(&queue, |(size, pos, path)| {
             let leaf = hash_module(path, *pos);
             progress.add(*size);
