@@ -28,14 +28,17 @@ pub const VERSION: &str = concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"));
 
 /// Drop-in for GNU objcopy: copy an ELF file, editing its sections and symbols.
 ///
-/// Without OUT, the file itself is replaced, whole or not at all. All options combine, and their order does not matter: keeping beats removing; removals, then renames, then
-/// additions, then updates, then flags and alignment. Dumps read the input. A PATTERN knows `*`, `?`, `[a-z]` and
-/// `[!a]`; with a leading `!` it keeps what it matches.
+/// Without OUT, the file itself is replaced, whole or not at all. All options combine, and their order does not
+/// matter: keeping beats removing; removals, then renames, then additions, then updates, then flags and alignment.
+/// An option of one value that is given again takes the last, and so do `-S`, `-g`, `--strip-unneeded` and
+/// `--only-keep-debug` among each other. Dumps read the input. A PATTERN knows `*`, `?`, `[a-z]` and `[!a]`; with a
+/// leading `!` it keeps what it matches.
 #[derive(Debug, clap::Args)]
 #[command(
     version = VERSION,
     disable_version_flag = true,
     infer_long_args = true,
+    args_override_self = true,
     override_usage = "elfgraft objcopy [OPTIONS] IN [OUT]",
     after_help = "Example: elfgraft objcopy -R .BTF --add-section .BTF=x.BTF x.ko",
     after_long_help = EXAMPLES
@@ -103,15 +106,15 @@ pub struct ObjcopyArgs {
     /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
     ///
     /// .symtab and its .strtab go; .dynsym stays.
-    #[arg(short = 'S', long)]
+    #[arg(short = 'S', long, overrides_with_all = ["strip_debug", "strip_unneeded", "only_keep_debug"])]
     strip_all: bool,
     /// Remove debugging sections, file symbols, and section symbols that nothing names
     ///
     /// The other entries of .symtab keep their order; indices of symbols in relocations and groups follow.
-    #[arg(short = 'g', long)]
+    #[arg(short = 'g', long, overrides_with_all = ["strip_unneeded", "only_keep_debug"])]
     strip_debug: bool,
     /// Remove all symbols that no relocation needs, and debugging sections
-    #[arg(long)]
+    #[arg(long, overrides_with = "only_keep_debug")]
     strip_unneeded: bool,
     /// Keep what a debugger reads; goes with no other edit
     ///

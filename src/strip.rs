@@ -16,13 +16,14 @@ use crate::symbols::SymbolArgs;
 
 /// Drop-in for GNU strip: remove symbols and debugging information.
 ///
-/// Each file is replaced whole or not at all. Without an option that says what to strip, all symbols go. Archives are
-/// edited member by member.
+/// Each file is replaced whole or not at all. Without an option that says what to strip, all symbols go; of `-s`, `-g`,
+/// `--strip-unneeded` and `--only-keep-debug` the last counts. Archives are edited member by member.
 #[derive(Debug, clap::Args)]
 #[command(
     version = VERSION,
     disable_version_flag = true,
     infer_long_args = true,
+    args_override_self = true,
     override_usage = "elfgraft strip [OPTIONS] FILE...",
     after_help = "Example: elfgraft strip --strip-debug x.ko",
     after_long_help = EXAMPLES
@@ -37,21 +38,26 @@ pub struct StripArgs {
     /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
     ///
     /// .symtab and its .strtab go; .dynsym stays.
-    #[arg(short = 's', long)]
+    #[arg(short = 's', long, overrides_with_all = ["strip_debug", "strip_unneeded", "only_keep_debug"])]
     strip_all: bool,
     /// Remove debugging sections, file symbols, and section symbols that nothing names
     ///
     /// The other entries of .symtab keep their order; indices of symbols in relocations and groups follow. .BTF,
     /// .BTF_ids and .orc_* stay.
-    #[arg(short = 'g', long, short_aliases = ['S', 'd'])]
+    #[arg(
+        short = 'g',
+        long,
+        short_aliases = ['S', 'd'],
+        overrides_with_all = ["strip_unneeded", "only_keep_debug"]
+    )]
     strip_debug: bool,
     /// Remove all symbols that no relocation needs, and debugging sections
-    #[arg(long)]
+    #[arg(long, overrides_with = "only_keep_debug")]
     strip_unneeded: bool,
     /// Keep what a debugger reads
     ///
     /// Allocated sections become SHT_NOBITS, but for notes: sh_addr and sh_size stay, contents go.
-    #[arg(long, conflicts_with_all = ["strip_all", "strip_debug", "strip_unneeded", "remove_section", "keep_section"])]
+    #[arg(long, conflicts_with_all = ["remove_section", "keep_section"])]
     only_keep_debug: bool,
     /// Remove the sections that match; with a leading `!`, keep them
     ///
@@ -138,7 +144,7 @@ impl StripArgs {
     }
 }
 
-/// The strongest of what was asked.
+/// What was asked; the command line leaves one of them, the last.
 pub fn strip_of(all: bool, unneeded: bool, debug: bool) -> Strip {
     match (all, unneeded, debug) {
         (true, _, _) => Strip::All,

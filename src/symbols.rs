@@ -41,7 +41,7 @@ pub struct SymbolArgs {
     #[arg(short = 'x', long)]
     discard_all: bool,
     /// Remove local symbols that the compiler made (`.L...`)
-    #[arg(short = 'X', long, conflicts_with = "discard_all")]
+    #[arg(short = 'X', long, overrides_with = "discard_all")]
     discard_locals: bool,
     /// NAMEs of symbols are patterns: `*`, `?`, `[a-z]`, and `!` in front keeps what matches
     #[arg(short = 'w', long)]

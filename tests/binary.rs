@@ -456,7 +456,7 @@ fn a_file_for_the_debugger_has_all_but_loaded_contents() {
         same(&dir.read("debug"), &once, &format!("{name} twice"));
     }
     let dir = Dir::with(&["hello"]);
-    for other in ["-g", "--weaken", "-Obinary", "--remove-section=.text"] {
+    for other in ["--weaken", "-Obinary", "--remove-section=.text"] {
         dir.objcopy(&["--only-keep-debug", other, "hello", "no"]).fails(&["--only-keep-debug"]);
     }
     // As a distributor splits a program.

@@ -8,6 +8,7 @@ mod meaning;
 mod util;
 
 use elfgraft_testkit::consts::*;
+use elfgraft_testkit::elf::Section;
 use elfgraft_testkit::format::{Class, Endian, Format};
 use elfgraft_testkit::layouts;
 use elfgraft_testkit::read::ReadElf;
@@ -61,9 +62,25 @@ fn architecture(place: &str) -> (Format, Vec<u8>) {
 fn directory(place: &str) -> Dir {
     let (format, object) = architecture(place);
     let dir = Dir::new();
-    dir.write("vmlinux", layouts::vmlinux(format, false).build());
+    // Sections that the linker scripts and sources of one architecture or driver have.
+    let info = Section::progbits(".vmlinux.info", 0, [0x76; 24]);
+    let reginfo = Section::new(".reginfo", 0x7000_0006).data([0; 24]);
+    let vmlinux = layouts::vmlinux(format, false);
+    let vmlinux = match format.machine {
+        EM_S390 => vmlinux.section(info),
+        EM_MIPS => vmlinux.section(reginfo),
+        _ => vmlinux,
+    };
+    dir.write("vmlinux", vmlinux.build());
     dir.write("vmlinux-relocs", layouts::vmlinux(format, true).build());
+    // Another class than the object's, where that has 32 bits.
+    let format64 = Format { class: Class::Elf64, ..format };
+    dir.write("vmlinux64", layouts::vmlinux(format64, false).build());
     dir.write("object.o", object);
+    if place.contains("lkdtm") {
+        let text = Section::progbits(".noinstr.text", SHF_ALLOC | SHF_EXECINSTR, [0xcc; 16]);
+        dir.write("object.o", layouts::gnu_ld_object(format).section(text).build());
+    }
     dir.write("demo.ko", fixture("demo.ko"));
     dir.write("btf", fixture("demo.btf"));
     dir.write("bytes.gz", "compressed, as far as objcopy knows");
@@ -73,7 +90,8 @@ fn directory(place: &str) -> Dir {
 /// What the options promise of the output, whichever file it was made from.
 fn promises(words: &[String], output: &[u8], what: &str) {
     let has = |names: &[&str]| words.iter().any(|w| names.contains(&w.as_str()));
-    if words.windows(2).any(|w| w[0] == "-O" && ["binary", "srec"].contains(&w[1].as_str())) {
+    let form = words.windows(2).rfind(|w| w[0] == "-O").map(|w| w[1].as_str());
+    if form.is_some_and(|form| ["binary", "srec"].contains(&form)) {
         assert!(!output.is_empty(), "{what}");
         return;
     }
@@ -96,8 +114,11 @@ fn promises(words: &[String], output: &[u8], what: &str) {
             let mut loaded = elf.sections.iter().filter(|s| s.flags & SHF_ALLOC != 0);
             assert!(loaded.all(|s| s.name.starts_with(prefix.as_bytes())), "{what}: prefix of sections");
         }
-        if let (Some(rename), false) = (word.strip_prefix(".data="), elf.segments.is_empty() && !has(&["binary"])) {
-            assert!(elf.index_of(rename.split(',').next().unwrap()).is_some(), "{what}: {rename}");
+        if let Some((old, new)) = next.split_once('=').filter(|_| word == "--rename-section") {
+            let new = new.split(',').next().unwrap();
+            // An object of a fixture may be without the section.
+            let had = has(&["binary"]) || !old.contains("data") && !old.contains("bss");
+            assert!(!had || elf.index_of(new).is_some() && elf.index_of(old).is_none(), "{what}: {new}");
         }
     }
     if has(&["--strip-debug", "-g"]) {

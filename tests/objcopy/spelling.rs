@@ -52,6 +52,84 @@ fn options_may_be_repeated_and_stand_anywhere() {
     assert_eq!(dir.elf("out.o").section(".n").data, b"odd name");
 }
 
+/// As GNU's tools: s390's makefiles say `-O binary -I binary -O elf64-s390`.
+#[test]
+fn of_an_option_that_is_given_again_the_last_counts() {
+    let (old, dir) = (layouts::vmlinux(Format::X86_64, false).build(), Dir::new());
+    dir.write("x", &old);
+    let both = |repeated: &str, once: &str| {
+        for (line, out) in [(repeated, "repeated"), (once, "once")] {
+            let words = line.split_whitespace().chain(["x", out]).collect::<Vec<_>>();
+            dir.objcopy(&words).ok();
+        }
+        same(&dir.read("repeated"), &dir.read("once"), repeated);
+        assert!(dir.read("once") != old || ["-p", "-w", "-F", "-X"].contains(&&once[..2]), "{once}: nothing happened");
+    };
+    for (repeated, once) in [
+        ("-O binary -I binary -O elf64-s390", "-I binary -O elf64-s390"),
+        ("-I elf64-x86-64 -I binary -O elf64-s390 -B i386 -B s390:64-bit", "-I binary -O elf64-s390"),
+        ("-O elf64-x86-64 -O binary", "-O binary"),
+        ("-O srec --output-target binary", "-O binary"),
+        ("-O binary --gap-fill 1 --gap-fill 0xff", "-O binary --gap-fill 255"),
+        ("-O binary --pad-to 0x2000000 --pad-to 0x1008000", "-O binary --pad-to 0x1008000"),
+        ("-O binary --max-size 1 --max-size 0x100000", "-O binary --max-size 0x100000"),
+        ("-F elf64-s390 -F elf64-x86-64", "-F elf64-x86-64"),
+        ("-S -S --strip-all", "-S"),
+        ("-g --strip-debug -g", "-g"),
+        ("-g -S", "-S"),
+        ("-S --strip-unneeded -g", "-g"),
+        ("-S -g --strip-unneeded", "--strip-unneeded"),
+        ("-g --only-keep-debug", "--only-keep-debug"),
+        ("--only-keep-debug -g", "-g"),
+        ("-x -X", "-X"),
+        ("-X -x", "-x"),
+        ("-p -p --preserve-dates", "-p"),
+        ("-w -w -D -D -v -v", "-w"),
+        ("--weaken --weaken --localize-hidden --localize-hidden", "--weaken --localize-hidden"),
+        ("--keep-file-symbols -S --keep-file-symbols", "-S --keep-file-symbols"),
+        ("--prefix-symbols a_ --prefix-symbols b_", "--prefix-symbols b_"),
+        ("--prefix-sections a --prefix-sections b", "--prefix-sections b"),
+        ("--prefix-alloc-sections a --prefix-alloc-sections b", "--prefix-alloc-sections b"),
+        ("--set-start 1 --set-start 2 --adjust-start 8 --adjust-start -1", "--set-start 1"),
+        ("--add-gnu-debuglink=none --add-gnu-debuglink=x", "--add-gnu-debuglink=x"),
+    ] {
+        both(repeated, once);
+    }
+    // A third file is none too many of anything.
+    dir.objcopy(&["x", "y", "z"]).fails(&["z"]);
+    assert!(!dir.path("y").exists() && !dir.path("z").exists());
+}
+
+#[test]
+fn strip_takes_the_last_of_repeated_options_too() {
+    let (old, dir) = (fixture("obj-x86_64.o"), Dir::new());
+    let strip = |line: &str| {
+        dir.write("x", &old);
+        let words = line.split_whitespace().chain(["x"]).collect::<Vec<_>>();
+        dir.cmd(personality("elfgraft-strip"), &words).run().ok();
+        dir.read("x")
+    };
+    for (repeated, once) in [
+        ("-s -s", "-s"),
+        ("-g --strip-debug -S -d", "-g"),
+        ("-s -g", "-g"),
+        ("-g -s", "-s"),
+        ("-s --strip-unneeded", "--strip-unneeded"),
+        ("--strip-unneeded -g", "-g"),
+        ("-g --only-keep-debug", "--only-keep-debug"),
+        ("-p -g -p", "-g"),
+        ("-g -D -D -v -v -w -w", "-g"),
+        ("-X -x", "-x"),
+    ] {
+        let expected = strip(once);
+        assert!(expected != old, "{once}: nothing happened");
+        same(&strip(repeated), &expected, repeated);
+    }
+    same(&strip("-o first -o second"), &old, "the input");
+    assert!(!dir.path("first").exists());
+    same(&dir.read("second"), &strip("-s"), "-o twice");
+}
+
 #[test]
 fn response_files_hold_arguments() {
     let dir = Dir::with(&["demo.ko", "demo.btf"]);
