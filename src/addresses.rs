@@ -13,13 +13,13 @@ use crate::report::Error;
 #[command(next_help_heading = "Addresses")]
 pub struct AddressArgs {
     /// Set or move sh_addr, in an object or of an added section, and the load address, in an image (`-O binary`)
-    #[arg(long, alias = "adjust-section-vma", value_name = "PATTERN{=,+,-}N", allow_hyphen_values = true)]
+    #[arg(long, alias = "adjust-section-vma", value_name = "PATTERN{=|+|-}N", allow_hyphen_values = true)]
     change_section_address: Vec<OsString>,
     /// Set or move the load address: in an image, or p_paddr of the segment whose sections all move alike
-    #[arg(long, value_name = "PATTERN{=,+,-}N", allow_hyphen_values = true)]
+    #[arg(long, value_name = "PATTERN{=|+|-}N", allow_hyphen_values = true)]
     change_section_lma: Vec<OsString>,
     /// Set or move sh_addr, in an object or of an added section
-    #[arg(long, value_name = "PATTERN{=,+,-}N", allow_hyphen_values = true)]
+    #[arg(long, value_name = "PATTERN{=|+|-}N", allow_hyphen_values = true)]
     change_section_vma: Vec<OsString>,
     /// Set the entry point (e_entry)
     #[arg(long, value_name = "ADDRESS")]

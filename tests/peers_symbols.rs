@@ -191,7 +191,7 @@ const TOLERATED: &[Tolerated] = &[
         LLVM,
         "",
         "-j",
-        "names symbol",
+        "cannot remove section",
         "LLVM drops the relocations of the named section; GNU refuses too",
     ),
     tolerated("llvm unknown", LLVM, "", "", "unknown argument", "LLVM 14 has no such option"),
