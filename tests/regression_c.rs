@@ -65,6 +65,13 @@ fn c3_memory_and_disk_do_not_follow_the_gap() {
         assert_eq!(metadata.len(), lma - 0x10_0000 + 16);
         assert!(metadata.blocks() < 256, "{} blocks", metadata.blocks());
     }
+    // Filled with another byte it takes room on the disk, but none in memory.
+    let (dir, size) = (Dir::new(), 0x400_0000_usize);
+    dir.write("x", image(Format::X86_64, 0x410_0000));
+    let args = ["-O", "binary", "--gap-fill=0xa5", "--pad-to=0x8100000", "x", "out"];
+    dir.cmd(personality("elfgraft-objcopy"), &args).after("ulimit -d 16384").run().quiet();
+    let expected = [&[1; 32][..], &vec![0xa5; size - 32], &[2; 16], &vec![0xa5; size - 16]].concat();
+    same(&dir.read("out"), &expected, "filled");
 }
 
 // https://github.com/llvm/llvm-project/issues/55246, https://github.com/llvm/llvm-project/issues/62636,

@@ -36,9 +36,6 @@ impl Default for FlatOptions {
     }
 }
 
-/// Bytes of fill in one piece: a long gap is many pieces, so that no allocation follows its length.
-const FILL_PIECE: usize = 1 << 20;
-
 /// The flat image of a file after `edits` of its sections. Sections that were named by `--only-section` are taken even
 /// if they are not allocated, when none of them is (KNOWN-BUGS B11, B12).
 ///
@@ -81,7 +78,7 @@ pub fn plan_flat<'a>(image: &Image<'a>, edits: &Edits<'a>, options: FlatOptions)
                 options.max_size
             ));
         }
-        fill(&mut out, end - base, lma - base, options.gap_fill);
+        out.fill(end - base, lma - end, options.gap_fill, "gap");
         let mut offset = lma - base;
         for op in contents(image, &slots[at]) {
             let size = op.size();
@@ -103,7 +100,7 @@ pub fn plan_flat<'a>(image: &Image<'a>, edits: &Edits<'a>, options: FlatOptions)
                 options.max_size
             ));
         }
-        fill(&mut out, len, pad_to, options.gap_fill);
+        out.fill(len, pad_to - len, options.gap_fill, "gap");
         len = pad_to;
     }
     Ok(Plan { patch: out.finish(len)?, decisions: resolution.decisions })
@@ -149,19 +146,6 @@ pub fn loaded<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Vec<Loaded<'a>
         Ok(all)
     };
     placed.into_iter().map(|(lma, at)| Ok(Loaded { lma, bytes: bytes_of(at)? })).collect()
-}
-
-fn fill(out: &mut Builder, from: u64, to: u64, byte: u8) {
-    if byte == 0 {
-        out.zero(from, to - from, "gap");
-        return;
-    }
-    let mut at = from;
-    while at < to {
-        let len = (to - at).min(FILL_PIECE as u64);
-        out.write(at, vec![byte; usize::try_from(len).unwrap_or(FILL_PIECE)], "gap");
-        at += len;
-    }
 }
 
 /// Load address and slot of everything that goes into the image.

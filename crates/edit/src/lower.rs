@@ -147,6 +147,7 @@ fn put<'a>(out: &mut Builder<'a>, mut at: u64, ops: Vec<(Op<'a>, String)>) -> u6
             Op::Copy { from, len } => out.copy(at, from, len, label),
             Op::Write(bytes) => out.write(at, bytes, label),
             Op::Zero { len } => out.zero(at, len, label),
+            Op::Fill { byte, len } => out.fill(at, len, byte, label),
             // `Op` may gain variants; a piece that is not put is a hole, which `finish` reports.
             _ => out,
         };

@@ -45,6 +45,11 @@ impl<'a> Builder<'a> {
         self.put(at, Op::Zero { len }, label)
     }
 
+    /// Fills `at..at + len` of the output with `byte`; no memory is needed for them.
+    pub fn fill(&mut self, at: u64, len: u64, byte: u8, label: impl Into<Cow<'a, str>>) -> &mut Self {
+        self.put(at, if byte == 0 { Op::Zero { len } } else { Op::Fill { byte, len } }, label)
+    }
+
     fn put(&mut self, at: u64, op: Op<'a>, label: impl Into<Cow<'a, str>>) -> &mut Self {
         if op.size() > 0 {
             let label = label.into();

@@ -30,10 +30,14 @@ impl fmt::Display for Patch<'_> {
                 Op::Copy { .. } => "keep",
                 Op::Write(_) => "write",
                 Op::Zero { .. } => "zero",
+                Op::Fill { .. } => "fill",
             };
             write!(f, "{verb} {:#x}..{:#x}", range.start, range.end)?;
             if let Op::Copy { from, .. } = piece.op {
                 write!(f, " from {from:#x}")?;
+            }
+            if let Op::Fill { byte, .. } = piece.op {
+                write!(f, " with {byte:#04x}")?;
             }
             if !piece.label.is_empty() {
                 write!(f, " {}", piece.label)?;

@@ -93,7 +93,7 @@ impl Fill<'_> {
                 }
             }
             Op::Zero { .. } if size >= SMALL && !self.cloned => Ok(()),
-            Op::Zero { .. } | Op::Write(_) => self.put(piece),
+            Op::Zero { .. } | Op::Fill { .. } | Op::Write(_) => self.put(piece),
         }
     }
 

@@ -2,9 +2,19 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 /// Zeros to write from, and the size of the blocks in which long ranges are handled.
 pub(crate) static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+
+/// A block of one byte, as long as [`ZEROS`]: each byte that is asked for gets one, once.
+fn block(byte: u8) -> &'static [u8] {
+    static BLOCKS: [OnceLock<Vec<u8>>; 256] = [const { OnceLock::new() }; 256];
+    match byte {
+        0 => &ZEROS,
+        _ => BLOCKS[usize::from(byte)].get_or_init(|| vec![byte; ZEROS.len()]),
+    }
+}
 
 /// What fills a range of the output.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,13 +34,20 @@ pub enum Op<'a> {
         /// Number of bytes.
         len: u64,
     },
+    /// `len` times the same byte: as little in memory, but never a hole.
+    Fill {
+        /// The byte.
+        byte: u8,
+        /// Number of bytes.
+        len: u64,
+    },
 }
 
 impl<'a> Op<'a> {
     /// How many bytes of the output this fills.
     pub fn size(&self) -> u64 {
         match self {
-            Self::Copy { len, .. } | Self::Zero { len } => *len,
+            Self::Copy { len, .. } | Self::Zero { len } | Self::Fill { len, .. } => *len,
             Self::Write(bytes) => bytes.len() as u64,
         }
     }
@@ -42,26 +59,29 @@ impl<'a> Op<'a> {
         match self {
             Self::Copy { from, .. } => Self::Copy { from: from + range.start, len },
             Self::Zero { .. } => Self::Zero { len },
+            Self::Fill { byte, .. } => Self::Fill { byte: *byte, len },
             Self::Write(Cow::Borrowed(bytes)) => Self::Write(Cow::Borrowed(slice(bytes, range))),
             Self::Write(Cow::Owned(bytes)) => Self::Write(Cow::Owned(slice(bytes, range).to_vec())),
         }
     }
 
-    /// The bytes this puts into the output, as consecutive slices; zeros come in blocks.
+    /// The bytes this puts into the output, as consecutive slices; zeros and fill come in blocks.
     ///
     /// # Panics
     ///
     /// If `input` is not the input this op was checked against.
     pub(crate) fn bytes<'s>(&'s self, input: &'s [u8]) -> impl Iterator<Item = &'s [u8]> {
-        let (given, mut zeros) = match self {
-            Self::Copy { from, len } => (slice(input, *from..*from + *len), 0),
-            Self::Write(bytes) => (&bytes[..], 0),
-            Self::Zero { len } => (&[][..], *len),
+        let (given, byte, mut left) = match self {
+            Self::Copy { from, len } => (slice(input, *from..*from + *len), 0, 0),
+            Self::Write(bytes) => (&bytes[..], 0, 0),
+            Self::Zero { len } => (&[][..], 0, *len),
+            Self::Fill { byte, len } => (&[][..], *byte, *len),
         };
+        let whole = block(byte);
         let blocks = std::iter::from_fn(move || {
-            let block = &ZEROS[..index(zeros).min(ZEROS.len())];
-            zeros -= block.len() as u64;
-            (!block.is_empty()).then_some(block)
+            let part = &whole[..index(left).min(whole.len())];
+            left -= part.len() as u64;
+            (!part.is_empty()).then_some(part)
         });
         (!given.is_empty()).then_some(given).into_iter().chain(blocks)
     }
@@ -117,6 +137,7 @@ mod tests {
         assert_eq!(Op::Zero { len: 9 }.part(1..9), Op::Zero { len: 8 });
         let borrowed = Op::Write(Cow::Borrowed(b"abcdef"));
         assert!(matches!(borrowed.part(2..4), Op::Write(Cow::Borrowed(b"cd"))));
+        assert_eq!(Op::Fill { byte: 7, len: 9 }.part(1..9), Op::Fill { byte: 7, len: 8 });
         let owned = Op::Write(Cow::Owned(b"abcdef".to_vec()));
         assert_eq!(owned.part(2..4), Op::Write(b"cd".into()));
     }
@@ -128,5 +149,8 @@ mod tests {
         let sizes: Vec<usize> = op.bytes(&[]).map(<[u8]>::len).collect();
         assert_eq!(sizes, [ZEROS.len(), ZEROS.len(), 5]);
         assert_eq!(Op::Zero { len: 0 }.bytes(&[]).count(), 0);
+        let fill = Op::Fill { byte: 7, len };
+        let all: Vec<u8> = fill.bytes(&[]).flatten().copied().collect();
+        assert!(all.len() as u64 == len && all.iter().all(|&b| b == 7));
     }
 }

@@ -16,7 +16,7 @@ pub(crate) fn first_difference(file: &File, patch: &Patch<'_>, input: &[u8], hol
         let skip = match piece.op {
             Op::Copy { .. } => true,
             Op::Zero { len } => holes && len >= ZEROS.len() as u64,
-            Op::Write(_) => false,
+            Op::Fill { .. } | Op::Write(_) => false,
         };
         if skip {
             continue;
