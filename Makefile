@@ -10,7 +10,7 @@ DIR    ?= /lib/modules /usr/lib
 
 export CARGO
 
-.PHONY: help build check test torture fmt doc demo corpus golden bench kernel-build install clean man uninstall deb
+.PHONY: help build check test torture fuzz audit fmt doc demo corpus golden bench kernel-build install clean man uninstall deb
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -18,8 +18,12 @@ help: ## this list
 # Statically where the C compiler can: a small edit takes less time than the dynamic linker.
 STATIC = $$(echo 'int main(void){return 0;}' | $(CC) -static -x c -o /dev/null - 2>/dev/null && echo -C target-feature=+crt-static)
 
+# Paths of this machine stay out of the binary: two builds in two directories are the same bytes.
+PATHS = --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=cargo
+
+# Flags for all crates, so RUSTFLAGS would replace them: a builder who sets it wants to.
 build: ## the command, optimized: target/release/elfgraft
-	$(CARGO) rustc --release --bin elfgraft -- $(STATIC)
+	RUSTFLAGS="$${RUSTFLAGS-$(PATHS)}" $(CARGO) rustc --release --bin elfgraft -- $(STATIC)
 
 check: ## format, lints (warnings are errors), documentation
 	$(CARGO) fmt --all --check
@@ -33,8 +37,14 @@ test: check ## check, and all tests
 	then set -x; $(CARGO) nextest run --workspace --no-fail-fast; \
 	else set -x; $(CARGO) test --workspace --lib --bins --tests --examples --no-fail-fast; fi
 
-torture: ## the long versions: every fault at every system call of every way of writing
-	ELFGRAFT_TORTURE=1 $(CARGO) test --test faults -- --nocapture
+torture: ## what takes long: faults at every system call, damage by the thousand, hostile files, two equal release builds
+	scripts/torture.sh
+
+fuzz: ## a fuzz target, or all: TARGET=edit SECONDS=600 [SEEDS="more files"]
+	@scripts/fuzz.sh "$(or $(TARGET),all)" "$(or $(SECONDS),60)" $(SEEDS)
+
+audit: ## dependencies: advisories, licences, sources (cargo-deny, deny.toml)
+	$(CARGO) deny --workspace check
 
 fmt: ## put the sources into format
 	$(CARGO) fmt --all

@@ -53,7 +53,7 @@ Examples:
 
 // What each is for is said where its options are.
 #[derive(Debug, Subcommand)]
-enum Command {
+pub enum Command {
     Set(SetArgs),
     Remove(RemoveArgs),
     Dump(DumpArgs),
@@ -113,7 +113,7 @@ pub fn main(args: Vec<OsString>) -> Result<(), Error> {
 
 /// Reads `elfgraft COMMAND ...`. Setting up the options of all commands takes as long as a small edit, so those that
 /// builds call are read like the tools.
-fn parse(args: Vec<OsString>) -> Result<Command, Error> {
+pub fn parse(args: Vec<OsString>) -> Result<Command, Error> {
     let tool = |name: &str| [OsString::from(name)].into_iter().chain(args.iter().skip(2).cloned()).collect();
     Ok(match args.get(1).and_then(|command| command.to_str()) {
         Some("set") => Command::Set(parse_as("elfgraft set", tool("elfgraft set"))?),

@@ -2,34 +2,56 @@
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use elfgraft_patch::shown;
 
 use crate::report::Error;
 
-/// Response files may name response files; a file that names itself does not go on for ever.
+/// So many response files are read for one command line.
 const MAX_FILES: u32 = 2000;
 
+/// What is still to be looked at.
+enum Next {
+    Arg(OsString),
+    /// The words of the response file that was opened last end here.
+    End,
+}
+
 /// Replaces every `@file` by the arguments in it. Arguments behind `--` are file names and stay.
+///
+/// # Errors
+/// If a response file cannot be read, or names itself, by whatever way: a file of a MB that does so a hundred thousand
+/// times would fill the memory before any number of files is reached.
 pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>, Error> {
     let mut out = Vec::with_capacity(args.len());
-    let mut files = 0;
-    let mut rest: Vec<OsString> = args.into_iter().rev().collect();
-    while let Some(arg) = rest.pop() {
+    let (mut files, mut only_names) = (0, false);
+    let mut open: Vec<(u64, u64)> = Vec::new();
+    let mut rest: Vec<Next> = args.into_iter().rev().map(Next::Arg).collect();
+    while let Some(next) = rest.pop() {
+        let Next::Arg(arg) = next else {
+            open.pop();
+            continue;
+        };
+        only_names |= arg == "--";
         match arg.as_bytes().strip_prefix(b"@") {
-            Some(path) if !path.is_empty() && !out.iter().any(|a| a == "--") => {
+            Some(path) if !path.is_empty() && !only_names => {
                 let path = Path::new(OsStr::from_bytes(path));
+                let fail = |e| Error::Usage(format!("cannot read response file '{}': {e}", shown(&path)));
+                let metadata = std::fs::metadata(path).map_err(fail)?;
+                let file = (metadata.dev(), metadata.ino());
+                if open.contains(&file) {
+                    return Err(Error::file(path, "the response file names itself"));
+                }
                 files += 1;
                 if files > MAX_FILES {
-                    return Err(Error::file(
-                        path,
-                        format!("more than {MAX_FILES} response files; does it name itself?"),
-                    ));
+                    return Err(Error::file(path, format!("more than {MAX_FILES} response files")));
                 }
-                let text = std::fs::read(path)
-                    .map_err(|e| Error::Usage(format!("cannot read response file '{}': {e}", shown(&path))))?;
-                rest.extend(split(&text).into_iter().rev());
+                let text = std::fs::read(path).map_err(fail)?;
+                open.push(file);
+                rest.push(Next::End);
+                rest.extend(split(&text).into_iter().rev().map(Next::Arg));
             }
             _ => out.push(arg),
         }
@@ -38,7 +60,7 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>, Error> {
 }
 
 /// Words of a response file. An unclosed quote ends with the file.
-fn split(text: &[u8]) -> Vec<OsString> {
+pub fn split(text: &[u8]) -> Vec<OsString> {
     let mut words = Vec::new();
     let mut word: Option<Vec<u8>> = None;
     let mut quote = None;
@@ -94,6 +116,14 @@ mod tests {
         let at = OsString::from(format!("@{}", a.display()));
         assert!(expand(vec![at.clone()]).unwrap_err().to_string().contains("cannot read response file"));
         std::fs::write(&a, at.as_bytes()).unwrap();
-        assert!(expand(vec![at]).unwrap_err().to_string().contains("does it name itself"));
+        assert!(expand(vec![at.clone()]).unwrap_err().to_string().contains("names itself"));
+        // Through another file, and so often that following it would need gigabytes.
+        let b = dir.path().join("b");
+        std::fs::write(&a, format!("@{} ", b.display())).unwrap();
+        std::fs::write(&b, format!("@{} ", a.display()).repeat(20_000)).unwrap();
+        assert!(expand(vec![at.clone()]).unwrap_err().to_string().contains("names itself"));
+        // The same file twice, one after the other, is no circle.
+        std::fs::write(&a, "-v").unwrap();
+        assert_eq!(expand(vec![at.clone(), at]).unwrap(), ["-v", "-v"]);
     }
 }

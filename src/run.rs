@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use elfgraft_edit::{Decision, Edits, Plan, plan};
 use elfgraft_elf::consts::SHT_NOBITS;
-use elfgraft_elf::{Image, SectionIndex};
+use elfgraft_elf::{Image, SectionIndex, printable};
 use elfgraft_patch::{Input, Kind, Options, Outcome, WriteOptions, commit, explain, shown, write_file, write_to};
 
 use crate::blob::open;
@@ -156,13 +156,16 @@ pub fn dumps<'a>(
     let fail = |text: String| Err(Error::file(input, format!("{option}{text}")));
     let mut dumps: Vec<Dump> = Vec::new();
     for (name, target) in names {
-        let section = name.escape_ascii();
+        let section = printable(&name);
         let index = match image.named(&name).as_slice() {
             [one] => *one,
             [] => return fail(format!("there is no section '{section}'")),
             several => {
-                let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
-                return fail(format!("{} sections are named '{section}': {}", several.len(), list.join(", ")));
+                return fail(format!(
+                    "{} sections are named '{section}': {}",
+                    several.len(),
+                    image.describe_all(several)
+                ));
             }
         };
         let header = image.header(index).map_err(Error::edit(input))?;

@@ -7,7 +7,7 @@ use elfgraft_btf::ids::{Finding, Ids, Move, Outcome, Sym};
 use elfgraft_btf::{Btf, Endian, Error as BtfError};
 use elfgraft_edit::{Content, Edits, SymbolValue, Target};
 use elfgraft_elf::consts::*;
-use elfgraft_elf::{Image, SectionIndex, SymbolSection};
+use elfgraft_elf::{Image, SectionIndex, SymbolSection, printable};
 
 use super::pins::{Pin, pins};
 use super::source::{endian, only};
@@ -57,7 +57,7 @@ impl<'a> IdsSection<'a> {
         let header = image.header(index).map_err(Error::edit(path))?;
         let address = if image.format.e_type == ET_REL { 0 } else { header.sh_addr };
         let symbols = image.symbol_table(table).map_err(Error::edit(path))?;
-        let mut syms = Vec::new();
+        let (mut syms, mut names) = (Vec::new(), 0u64);
         for symbol in symbols.iter() {
             let (number, symbol) = symbol.map_err(Error::edit(path))?;
             if symbol.section != SymbolSection::Index(index) {
@@ -67,10 +67,14 @@ impl<'a> IdsSection<'a> {
             if !name.starts_with(b"__BTF_ID__") {
                 continue;
             }
+            names = names.saturating_add(name.len() as u64);
+            if names > image.shared_limit() {
+                return Err(Error::file(path, "symbols share names that are longer than the file"));
+            }
             let Some(offset) = symbol.st_value.checked_sub(address) else {
                 let text = format!(
                     "symbol '{}' [{number}]: st_value {:#x} lies in front of its section {}, which begins at {address:#x}",
-                    name.escape_ascii(),
+                    printable(name),
                     symbol.st_value,
                     image.describe(index)
                 );

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use elfgraft_btf::{Btf, Endian, Error as BtfError, Field};
 use elfgraft_elf::consts::ET_REL;
-use elfgraft_elf::{Endianness, Image, SectionIndex};
+use elfgraft_elf::{Endianness, Image, SectionIndex, printable};
 use elfgraft_patch::Input;
 
 use crate::blob::open;
@@ -130,8 +130,8 @@ pub fn only(path: &Path, image: &Image, name: &[u8]) -> Result<Option<SectionInd
         [] => Ok(None),
         [index] => Ok(Some(*index)),
         several => {
-            let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
-            let text = format!("{} sections are named '{}': {}", several.len(), name.escape_ascii(), list.join(", "));
+            let text =
+                format!("{} sections are named '{}': {}", several.len(), printable(name), image.describe_all(several));
             Err(Error::file(path, text))
         }
     }

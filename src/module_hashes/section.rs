@@ -27,8 +27,11 @@ pub fn find(path: &Path, image: &Image) -> Result<SectionIndex, Error> {
         [one] => *one,
         [] => return fail("there is no section '.module_hashes'; is CONFIG_MODULE_HASHES on?".into()),
         several => {
-            let list: Vec<_> = several.iter().map(|&i| image.describe(i)).collect();
-            return fail(format!("{} sections are named '.module_hashes': {}", several.len(), list.join(", ")));
+            return fail(format!(
+                "{} sections are named '.module_hashes': {}",
+                several.len(),
+                image.describe_all(several)
+            ));
         }
     };
     let header = image.header(index).map_err(Error::edit(path))?;

@@ -11,6 +11,16 @@ fn only_section_of_a_name_must_exist_and_of_a_pattern_need_not() {
     assert_eq!(left, [".symtab", ".strtab", ".shstrtab"]);
 }
 
+/// Found by fuzzing: exit status 0, and what was to be kept was gone, as its target, or its members, went.
+#[test]
+fn only_section_of_what_cannot_stay_alone_is_refused() {
+    for format in Format::FOUR {
+        let rel = rel(format, ".text");
+        refused(&object(format), &["-j", &rel], &["--only-section", &rel, "its target goes"]);
+        refused(&g2_group(format), &["-j", ".group"], &["--only-section", "'.group'", "its last member goes"]);
+    }
+}
+
 #[test]
 fn removing_nothing_succeeds() {
     let old = object(Format::S390X);

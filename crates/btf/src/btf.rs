@@ -66,7 +66,7 @@ impl<'a> Btf<'a> {
         let last = u32::try_from(btf.strings.len() - last).map_err(|_| Error::NotDetached)?;
         let first = names.iter().max().and_then(|max| max.checked_sub(last)).filter(|&first| first != 0);
         btf.first_string = first.ok_or(Error::NotDetached)?;
-        let before = |at: u32| btf.strings.get((at.checked_sub(btf.first_string + 1)?) as usize);
+        let before = |at: u32| btf.strings.get(at.checked_sub(btf.first_string)?.checked_sub(1)? as usize);
         if names.iter().any(|&at| before(at).is_some_and(|&byte| byte != 0)) {
             return Err(Error::NotDetached);
         }
@@ -377,6 +377,15 @@ mod tests {
             data[strings..].copy_from_slice(b"in\0t\0\0\0\0");
             assert_eq!(Btf::parse_detached(&data, 2).unwrap_err(), Error::NotDetached);
             assert_eq!(Btf::parse_detached(&base_data, 2).unwrap_err(), Error::NotDetached);
+            // The greatest string offset there is, and no string in front of the last: was an addition that overflows.
+            let mut b = BtfBuilder::new(endian);
+            b.raw(Kind::Fwd, 0, 0, &[]);
+            let mut data = b.build();
+            data.truncate(36);
+            data[20..24].copy_from_slice(&endian.u32_bytes(4));
+            data[24..28].copy_from_slice(&endian.u32_bytes(u32::MAX));
+            data.extend(b"abc\0");
+            assert!(matches!(Btf::parse_detached(&data, 2), Err(Error::TooLarge { part: Part::Strings })));
         }
     }
 

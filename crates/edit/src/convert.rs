@@ -31,6 +31,10 @@ pub fn to_elf32(image: &Image) -> Result<Vec<u8>, EditError> {
     for index in order {
         let Some(header) = headers.get_mut(index.get()) else { continue };
         let contents = contents(image, to, index, header)?;
+        if header.align() > MAX_ALIGN {
+            let what = format!("section {}: sh_addralign", image.describe(index));
+            return Err(EditError::TooLarge { what, value: header.align() });
+        }
         let align = usize::try_from(header.align()).unwrap_or(1);
         out.resize(out.len().next_multiple_of(align), 0);
         header.sh_offset = out.len() as u64;
@@ -57,6 +61,10 @@ pub fn to_elf32(image: &Image) -> Result<Vec<u8>, EditError> {
     out.splice(at..at + 2, half(to, shstrndx));
     Ok(out)
 }
+
+/// No section of an object is aligned to more (a huge page). The padding in front of it is made in memory, so a field of
+/// the file may not ask for any number of bytes.
+const MAX_ALIGN: u64 = 1 << 21;
 
 fn fit(value: u64, what: impl Fn() -> String) -> Result<(), EditError> {
     u32::try_from(value).map(|_| ()).map_err(|_| EditError::TooLarge { what: what(), value })

@@ -85,7 +85,7 @@ impl fmt::Display for EditError {
                 )
             }
             EditError::Ambiguous { option, name, sections } => {
-                write!(f, "{option}: {} sections are named '{name}': {}", sections.len(), sections.join(", "))
+                write!(f, "{option}: {} sections are named '{name}': {}", sections.len(), listed(sections))
             }
             EditError::Size { section, new, old, why } => {
                 write!(f, "section {section}: new contents are {new} bytes, section holds {old}; {why}")
@@ -99,6 +99,15 @@ impl fmt::Display for EditError {
             ),
             EditError::Patch(e) => write!(f, "structures of the file overlap: {e}"),
         }
+    }
+}
+
+/// The first of a list, and that there are more: thousands of sections may have one name.
+fn listed(sections: &[String]) -> String {
+    let (shown, more) = sections.split_at(sections.len().min(20));
+    match more.len() {
+        0 => shown.join(", "),
+        more => format!("{}, and {more} more", shown.join(", ")),
     }
 }
 

@@ -36,6 +36,9 @@ impl Default for FlatOptions {
     }
 }
 
+/// Zeros that records may have to be made of, where a flag gives contents to SHT_NOBITS sections.
+const MAX_ZEROS: u64 = 1 << 24;
+
 /// The flat image of a file after `edits` of its sections. Sections that were named by `--only-section` are taken even
 /// if they are not allocated, when none of them is (KNOWN-BUGS B11, B12).
 ///
@@ -123,7 +126,8 @@ pub fn loaded<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Vec<Loaded<'a>
     let slots = resolve(image, &Edits { flat: true, ..edits.clone() })?.slots;
     let mut placed = loadable(image, edits, &slots)?;
     placed.sort_by_key(|&(lma, slot)| (lma, slot));
-    let bytes_of = |at: usize| -> Result<Cow<'a, [u8]>, EditError> {
+    let mut zeros = 0u64;
+    let mut bytes_of = |at: usize| -> Result<Cow<'a, [u8]>, EditError> {
         let range =
             |from: u64, len: u64| Some(usize::try_from(from).ok()?..usize::try_from(from.checked_add(len)?).ok()?);
         let kept = |from, len| range(from, len).and_then(|r| image.file().get(r)).unwrap_or_default();
@@ -133,13 +137,16 @@ pub fn loaded<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Vec<Loaded<'a>
                 Op::Copy { from, len } => kept(from, len).into(),
                 Op::Write(bytes) => bytes,
                 // SHT_NOBITS that a flag gave contents: as many as the section says, but not any number.
-                other if other.size() > DEFAULT_MAX_SIZE => {
-                    let (name, size) = (label(image, &slots, at), other.size());
-                    return Err(EditError::Refused {
-                        why: format!("section {name}: {size} bytes of zeros are too many"),
-                    });
+                other => {
+                    zeros = zeros.saturating_add(other.size());
+                    if zeros > MAX_ZEROS {
+                        let (name, size) = (label(image, &slots, at), other.size());
+                        return Err(EditError::Refused {
+                            why: format!("section {name}: {size} bytes of zeros are too many for records"),
+                        });
+                    }
+                    vec![0; usize::try_from(other.size()).unwrap_or_default()].into()
                 }
-                other => vec![0; usize::try_from(other.size()).unwrap_or_default()].into(),
             };
             all = if all.is_empty() { part } else { [&all[..], &part].concat().into() };
         }

@@ -188,7 +188,9 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
             Owner::Nobody => {}
         }
         for shared in chunk.shared_by.iter().filter_map(|&i| slot_of(i)) {
-            layout.offsets[shared] = slots[shared].header.sh_offset - chunk.start + at;
+            let offset =
+                slots[shared].header.sh_offset.checked_sub(chunk.start).and_then(|within| within.checked_add(at));
+            layout.offsets[shared] = offset.ok_or_else(too_far)?;
         }
         new_end = place(&mut layout, at, size, what).ok_or_else(too_far)?;
         old_end = chunk.end;

@@ -1,7 +1,7 @@
 //! Layout -> [`Patch`], and [`plan`]: the phases one after the other.
 
 use elfgraft_elf::consts::SHT_SYMTAB;
-use elfgraft_elf::{Image, SectionHeader, encode};
+use elfgraft_elf::{Image, SectionHeader, encode, printable};
 use elfgraft_patch::{Builder, Op, Patch};
 
 use crate::addresses;
@@ -159,7 +159,7 @@ fn put<'a>(out: &mut Builder<'a>, mut at: u64, ops: Vec<(Op<'a>, String)>) -> u6
 pub(crate) fn label(image: &Image, slots: &[Slot], at: usize) -> String {
     let slot = &slots[at];
     match (&slot.name, slot.from) {
-        (Some(name), _) => format!("'{}' [{at}]", name.escape_ascii()),
+        (Some(name), _) => format!("'{}' [{at}]", printable(name)),
         (None, Some(index)) => image.describe(index),
         (None, None) => format!("[{at}]"),
     }

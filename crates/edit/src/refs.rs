@@ -44,6 +44,9 @@ pub(crate) fn group_members(image: &Image, group: SectionIndex) -> Result<Vec<Se
         .collect()
 }
 
+/// Why something goes along: see [`cascade`].
+pub(crate) const ALONG: [&str; 3] = ["its target goes", "its last member goes", "its symbol table goes"];
+
 /// What goes along with what goes: relocation sections of removed sections, groups whose last member went, the
 /// `SHT_SYMTAB_SHNDX` of a removed symbol table. What was kept by name stays, and is then found to be in need.
 pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static str>]) -> Result<(), EditError> {
@@ -56,7 +59,7 @@ pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static 
         let Some(&target_gone) = target_of(header).and_then(|t| gone.get(t)) else { continue };
         let at = index.get();
         if target_gone.is_some() && !kept[at] && gone[at].is_none() {
-            gone[at] = Some("its target goes");
+            gone[at] = Some(ALONG[0]);
         } else if target_gone.is_none() && gone[at] == Some(NOT_SELECTED) {
             gone[at] = None;
         }
@@ -66,12 +69,12 @@ pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static 
         if header.sh_type == SHT_GROUP && gone[at].is_none() && !kept[at] && gone.iter().any(Option::is_some) {
             let members = group_members(image, index)?;
             if !members.is_empty() && members.iter().all(|m| gone[m.get()].is_some()) {
-                gone[at] = Some("its last member goes");
+                gone[at] = Some(ALONG[1]);
             }
         }
         let link_gone = gone.get(header.sh_link as usize).copied().flatten().is_some();
         if header.sh_type == SHT_SYMTAB_SHNDX && link_gone && !kept[at] {
-            gone[at] = Some("its symbol table goes");
+            gone[at] = Some(ALONG[2]);
         }
     }
     Ok(())

@@ -36,6 +36,15 @@ pub(crate) fn removals(image: &Image, edits: &Edits) -> Result<Vec<Option<&'stat
         }
     }
     refs::cascade(image, &kept, &mut gone)?;
+    // What goes along with others may have been what was to stay.
+    for pattern in edits.only.iter().filter(|p| p.is_literal() && !p.is_negative()) {
+        let lost = |i: SectionIndex| Some(gone[i.get()]?).filter(|why| refs::ALONG.contains(why));
+        let named = image.indexed().filter(|(i, _)| image.name(*i).is_ok_and(|n| pattern.matches(n)));
+        if let Some((index, why)) = named.filter_map(|(i, _)| Some((i, lost(i)?))).next() {
+            let why = format!("--only-section cannot keep section {} alone: {why}", image.describe(index));
+            return Err(EditError::Refused { why });
+        }
+    }
     Ok(gone)
 }
 

@@ -5,7 +5,7 @@
 
 use elfgraft_elf::consts::*;
 use elfgraft_elf::encode::{addr, read_word, word};
-use elfgraft_elf::{Endianness, Format, Image, SectionHeader, SectionIndex, SymbolSection};
+use elfgraft_elf::{Endianness, Format, Image, SectionHeader, SectionIndex, SymbolSection, printable};
 use elfgraft_patch::Op;
 
 use crate::decision::Decision;
@@ -243,7 +243,7 @@ fn relocations(
             };
             let what = match name {
                 b"" => format!("its section symbol [{old}]"),
-                name => format!("symbol '{}' [{old}] in it", name.escape_ascii()),
+                name => format!("symbol '{}' [{old}] in it", printable(name)),
             };
             return Err(EditError::StillNeeded {
                 what: format!("section {section}"),

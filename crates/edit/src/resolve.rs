@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use elfgraft_elf::consts::*;
-use elfgraft_elf::{Image, SectionHeader, SectionIndex};
+use elfgraft_elf::{Image, SectionHeader, SectionIndex, printable};
 use elfgraft_patch::Op;
 
 use crate::addresses;
@@ -348,8 +348,4 @@ fn ambiguous(option: &'static str, name: &[u8], image: &Image, slots: &[Slot], f
 
 pub(crate) fn missing(option: &'static str, name: &[u8]) -> EditError {
     EditError::Missing { option, name: printable(name) }
-}
-
-fn printable(name: &[u8]) -> String {
-    name.escape_ascii().to_string()
 }

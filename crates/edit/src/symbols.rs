@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use elfgraft_elf::consts::*;
 use elfgraft_elf::encode::{addr, half, read_word, word};
-use elfgraft_elf::{Image, SectionIndex, Symbol, SymbolSection, SymbolTable};
+use elfgraft_elf::{Image, SectionIndex, Symbol, SymbolSection, SymbolTable, printable};
 use elfgraft_patch::Op;
 
 use crate::decision::Decision;
@@ -97,6 +97,7 @@ pub(crate) fn rewrite(
         renamed: Vec::new(),
         crossed: HashSet::new(),
     };
+    let mut names = 0u64;
     for symbol in table.iter().skip(1) {
         let (number, symbol) = symbol?;
         if let SymbolSection::Index(section) = symbol.section {
@@ -112,6 +113,11 @@ pub(crate) fn rewrite(
         }
         let Some(asked) = asked else { continue };
         let name = name_of(image, &table, &symbol)?;
+        names = names.saturating_add(name.len() as u64);
+        if names > image.shared_limit() {
+            let why = format!("the symbols of {} share names that are longer than the file", image.describe(index));
+            return Err(EditError::Refused { why });
+        }
         let is_needed = needed.get(number as usize) == Some(&true)
             || signatures.contains(&number)
             || asked.strip != Strip::All && is_mapping(image.format.e_machine, &symbol, name);
@@ -126,7 +132,7 @@ pub(crate) fn rewrite(
                 new.renamed.extend(own.map(|to| (number, name, to)));
             }
             Err(()) => {
-                let why = format!("cannot strip symbol '{}' [{number}]: a relocation names it", name.escape_ascii());
+                let why = format!("cannot strip symbol '{}' [{number}]: a relocation names it", printable(name));
                 return Err(EditError::Refused { why });
             }
         }
@@ -134,8 +140,7 @@ pub(crate) fn rewrite(
     if dynamic && !new.dropped.is_empty() {
         let number = new.dropped[0];
         let symbol = table.get(number).map(|s| table.name(&s).unwrap_or_default()).unwrap_or_default();
-        let why =
-            format!("dynamic symbol '{}' [{number}] is defined in a section to be removed", symbol.escape_ascii());
+        let why = format!("dynamic symbol '{}' [{number}] is defined in a section to be removed", printable(symbol));
         return Err(EditError::Refused { why });
     }
     finish(new, edits, slots, at, index, asked.is_some(), decisions)
@@ -343,7 +348,7 @@ fn encode(
             let at = slots
                 .iter()
                 .position(here)
-                .ok_or_else(|| EditError::Missing { option: "--add-symbol", name: name.escape_ascii().to_string() })?;
+                .ok_or_else(|| EditError::Missing { option: "--add-symbol", name: printable(name) })?;
             Some((at, if format.e_type == ET_REL { 0 } else { slots[at].header.sh_addr }))
         }
     };

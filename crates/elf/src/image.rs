@@ -184,7 +184,36 @@ impl<'a> Image<'a> {
                 names.file_size(),
             )?;
         }
+        image.check_shared()?;
         Ok(image)
+    }
+
+    /// What sections hold may overlap, and so may their names; but a file of a MB with thousands of sections that all hold
+    /// the same MB was made to take time and memory. Past this check both go with the size of the file.
+    fn check_shared(&self) -> Result<(), ElfError> {
+        let limit = self.shared_limit();
+        let mut total = 0u64;
+        for (index, header) in self.indexed() {
+            let size = header.file_size();
+            let inside = header.sh_offset.checked_add(size).is_some_and(|end| end <= self.len());
+            // A name that does not end is looked at up to the end of the table.
+            let name = self.name(index).map_or(self.names.len().saturating_sub(header.sh_name as usize), <[u8]>::len);
+            total = total.saturating_add(if inside { size } else { 0 }).saturating_add(name as u64);
+            if total > limit {
+                let what = format!(
+                    "the sections up to [{index}] share their contents or names: together {total} bytes of a file of {}",
+                    self.len()
+                );
+                return Err(ElfError::Invalid { what });
+            }
+        }
+        Ok(())
+    }
+
+    /// So many bytes may be read of things that can overlap, contents of sections or names, before a file is taken for one
+    /// that was made to waste time.
+    pub fn shared_limit(&self) -> u64 {
+        self.len().saturating_mul(4)
     }
 
     /// All bytes of the file, an appended signature included.
@@ -273,8 +302,18 @@ impl<'a> Image<'a> {
     /// A section for messages: `'.BTF' [27]`.
     pub fn describe(&self, index: SectionIndex) -> String {
         match self.name(index) {
-            Ok(name) => format!("'{}' {index}", name.escape_ascii()),
+            Ok(name) => format!("'{}' {index}", printable(name)),
             Err(_) => index.to_string(),
+        }
+    }
+
+    /// Several sections for messages: the first of them, and how many more there are.
+    pub fn describe_all(&self, indices: &[SectionIndex]) -> String {
+        let (shown, more) = indices.split_at(indices.len().min(20));
+        let shown: Vec<_> = shown.iter().map(|&index| self.describe(index)).collect();
+        match more.len() {
+            0 => shown.join(", "),
+            more => format!("{}, and {more} more", shown.join(", ")),
         }
     }
 
@@ -289,6 +328,15 @@ impl<'a> Image<'a> {
     /// The sections that hold symbols: `SHT_SYMTAB` (the gABI allows one) and `SHT_DYNSYM`.
     pub fn symbol_tables(&self) -> Vec<SectionIndex> {
         self.indexed().filter(|(_, h)| matches!(h.sh_type, SHT_SYMTAB | SHT_DYNSYM)).map(|(index, _)| index).collect()
+    }
+}
+
+/// A name for messages: printable, and cut where nobody reads on.
+pub fn printable(name: &[u8]) -> String {
+    const LONGEST: usize = 1000;
+    match name.get(..LONGEST) {
+        Some(begin) if name.len() > LONGEST => format!("{}...", begin.escape_ascii()),
+        _ => name.escape_ascii().to_string(),
     }
 }
 

@@ -1,5 +1,7 @@
 //! A symbol table section and the `SHT_SYMTAB_SHNDX` section that extends it.
 
+use std::ffi::CStr;
+
 use crate::consts::*;
 use crate::encode::{read_addr, read_half, read_word};
 use crate::error::ElfError;
@@ -168,6 +170,6 @@ impl<'a> SymbolTable<'a> {
 /// The NUL-terminated string at `offset` of a string table.
 pub(crate) fn string_at(strings: &[u8], offset: u32) -> Option<&[u8]> {
     let rest = strings.get(offset as usize..)?;
-    let end = rest.iter().position(|&b| b == 0)?;
-    rest.get(..end)
+    // The standard library's search for the NUL is many times as fast as one byte after the other.
+    Some(CStr::from_bytes_until_nul(rest).ok()?.to_bytes())
 }

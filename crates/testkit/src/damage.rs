@@ -15,8 +15,8 @@ enum Damage {
 /// a result for each, and neither panic nor allocate what a size field asks for.
 ///
 /// Truncated at every length (of long files at some 4000 lengths); every field of the ELF header, section headers,
-/// program headers, and of some symbols and relocations, set to boundary values; group members, the first words of
-/// `.BTF`, names without end and not UTF-8; `e_shnum` 0 with a huge count in section 0.
+/// program headers, and of some symbols and relocations, set to boundary values; group members, compression and note
+/// headers, the words of `.BTF`, names without end and not UTF-8; `e_shnum` 0 with a huge count in section 0.
 pub fn damaged(file: &[u8]) -> impl Iterator<Item = (String, Vec<u8>)> + use<> {
     let elf = ReadElf::parse(file);
     let mut list: Vec<(String, Damage)> = Vec::new();
@@ -172,6 +172,9 @@ fn contents(elf: &ReadElf, list: &mut Vec<(String, Damage)>) {
         let words = match (section.sh_type, &section.name[..]) {
             (SHT_GROUP | SHT_SYMTAB_SHNDX, _) | (_, b".BTF_ids") => some(len / 4),
             (_, b".BTF" | b".BTF.base") => (0..len / 4).collect(),
+            // The sizes and type of the first note; the compression header of either class.
+            (SHT_NOTE, _) => (0..3.min(len / 4)).collect(),
+            _ if section.flags & SHF_COMPRESSED != 0 => (0..6.min(len / 4)).collect(),
             _ => Vec::new(),
         };
         for word in words {
@@ -234,6 +237,8 @@ mod tests {
         let what: Vec<String> = damaged(&g2_group(Format::MIPS)).map(|(what, _)| what).collect();
         assert!(what.contains(&"section '.group': word 1 0x2 -> 0x0".to_string()), "{what:?}");
         assert!(what.contains(&"section '.group': word 1 0x2 -> 0xffffffff".to_string()));
+        let what: Vec<String> = damaged(&g11_compressed_and_linked(Format::S390X)).map(|(what, _)| what).collect();
+        assert!(what.iter().any(|what| what.starts_with("section '.debug_info': word 3 ")), "{what:?}");
     }
 
     #[test]
