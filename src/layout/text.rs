@@ -26,7 +26,7 @@ impl Terminal {
             let size = std::io::stdout().is_terminal().then(terminal_size::terminal_size).flatten();
             size.map(|(width, _)| usize::from(width.0))
         };
-        let locale = ["LC_ALL", "LC_CTYPE", "LANG"].into_iter().filter_map(|name| std::env::var(name).ok());
+        let locale = [std::env::var("LC_ALL"), std::env::var("LC_CTYPE"), std::env::var("LANG")].into_iter().flatten();
         let locale = locale.into_iter().find(|value| !value.is_empty()).unwrap_or_default().to_ascii_lowercase();
         Terminal {
             width: asked.or_else(shown).unwrap_or(100).clamp(60, 400),

@@ -63,7 +63,9 @@ fn options(help: &str) -> BTreeSet<String> {
     let heads = help.lines().map(str::trim_start).filter(|line| line.starts_with('-'));
     let words = heads.flat_map(|line| {
         let head = line.split("  ").next().unwrap_or_default();
-        head.split([' ', ',', '=']).filter(|word| word.starts_with('-')).map(str::to_owned).collect::<Vec<_>>()
+        // A value may have a dash in its name: `<NAME={+|-}N>`.
+        let words = head.split(" <").next().unwrap_or_default().split([' ', ',', '=']);
+        words.filter(|word| word.starts_with('-')).map(str::to_owned).collect::<Vec<_>>()
     });
     words.collect()
 }
