@@ -63,6 +63,7 @@ golden: build ## resolve_btfids against runs of the kernel's: DIR=(a folder with
 
 bench: build ## side by side with objcopy and others: [MODULE=file.ko] [VMLINUX=file] [MODULES=dir] [KERNEL_SOURCE=dir]
 	@scripts/bench.sh "$(MODULE)" "$(VMLINUX)"
+	@scripts/bench-strip.sh "$(MODULE)" "$(VMLINUX)"
 	@scripts/bench-hashes.sh "$(MODULES)"
 	@KERNEL_SOURCE="$(KERNEL_SOURCE)" scripts/bench-btf.sh $(if $(and $(VMLINUX),$(MODULES)),"$(VMLINUX)" $$(find "$(MODULES)" -name '*.ko'))
 

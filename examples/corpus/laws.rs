@@ -7,6 +7,7 @@ use elfgraft_elf::{Endianness, Format, Image, SectionIndex};
 use elfgraft_patch::to_vec;
 
 use crate::remove;
+use crate::strip;
 use crate::tally::{
     Tally,
     Verdict::{self, Failed, Held, Refused},
@@ -35,6 +36,7 @@ pub fn check(name: &str, file: &[u8], tally: &mut Tally) {
     }
     // From here on without an appended signature, which no edit keeps.
     let Ok(image) = Image::parse(file.x) else { return };
+    strip::check(&file, tally);
     nothing_new(&image, &file, tally);
     same_size(&image, &file, tally);
     for section in [".BTF", NEW] {

@@ -12,6 +12,7 @@
 mod ar;
 mod laws;
 mod remove;
+mod strip;
 mod tally;
 
 use std::cell::RefCell;
