@@ -29,7 +29,7 @@ generator=$4
 install -D -m 755 "$binary" "$prefix/bin/elfgraft"
 for tool in $tools; do ln -sf elfgraft "$prefix/bin/elfgraft-$tool"; done
 # The pages of objcopy, strip and resolve_btfids have the names of the links.
-install -d "$man" "$bash" "$zsh" "$fish" "$doc/docs"
+install -d "$man" "$bash" "$zsh" "$fish" "$doc/docs" "$doc/examples" "$doc/testdata"
 umask 022
 "$generator" man "$man"
 for name in $(names); do
@@ -38,5 +38,7 @@ for name in $(names); do
     "$generator" completions fish "$name" >"$fish/$name.fish"
 done
 # As in the repository, so that links between them hold.
-install -m 644 README.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$doc"
+install -m 644 README.md CHANGELOG.md SECURITY.md LICENSE-MIT LICENSE-APACHE "$doc"
 install -m 644 docs/*.md docs/*.svg "$doc/docs"
+install -m 644 examples/*.rs "$doc/examples"
+install -m 644 testdata/README.md "$doc/testdata"

@@ -41,9 +41,20 @@ fn what_is_installed_works_and_goes_again() {
         has(&format!("share/zsh/site-functions/_{tool}"));
         has(&format!("share/fish/vendor_completions.d/{tool}.fish"));
     }
-    for document in ["README.md", "CHANGELOG.md", "LICENSE-MIT", "LICENSE-APACHE", "docs/json.md"] {
+    for document in ["README.md", "CHANGELOG.md", "SECURITY.md", "LICENSE-MIT", "LICENSE-APACHE", "docs/json.md"] {
         has(&format!("share/doc/elfgraft/{document}"));
     }
+    let mut links = 0;
+    for document in found.iter().filter(|file| file.ends_with(".md")) {
+        let text = String::from_utf8(dir.read(document)).unwrap();
+        let targets = text.split("](").skip(1).map(|rest| rest.split([')', '#']).next().unwrap());
+        for target in targets.filter(|t| !t.is_empty() && !t.contains("://")) {
+            let file = dir.path(document).parent().unwrap().join(target);
+            assert!(file.exists(), "{document} links to {target}, which is not installed");
+            links += 1;
+        }
+    }
+    assert!(links > 20, "{links} links");
     dir.cmd("dest/usr/bin/elfgraft-strip", &["-g", "demo.ko"]).run().quiet();
     // Again, over what is there.
     run(&dir, "install").quiet();
