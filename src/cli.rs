@@ -23,7 +23,8 @@ use crate::verify::{Own, VerifyArgs};
 
 /// Patches sections of ELF files: run it once or ten times, the bytes are the same, and nothing else changes.
 ///
-/// Messages are `elfgraft: error: 'FILE': ...`, whatever name it is called by; it is quiet when all is well.
+/// Messages are `elfgraft: error: 'FILE': ...`, whatever name it is called by, but for those of resolve_btfids, which are
+/// the kernel tool's; it is quiet when all is well.
 #[derive(Debug, Parser)]
 #[command(
     name = "elfgraft",

@@ -53,9 +53,8 @@ pub struct ObjcopyArgs {
 
     /// Add section NAME with the contents of FILE
     ///
-    /// SHT_PROGBITS, sh_flags 0, sh_addralign 1 (4 for .BTF, .BTF.base and .BTF_ids). It gets the last index, and its
-    /// contents stand before the section header table. An error if the section exists, unless it is removed in the
-    /// same call: then it is replaced in its place.
+    /// SHT_PROGBITS, sh_flags 0, sh_addralign 1. It gets the last index, and its contents stand before the section header
+    /// table. An error if the section exists, unless it is removed in the same call: then it is replaced in its place.
     #[arg(long, value_name = "NAME=FILE")]
     add_section: Vec<OsString>,
     /// Remove the sections that match, and the relocation sections that go with them

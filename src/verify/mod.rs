@@ -25,7 +25,7 @@ use tool::Tool;
 
 /// Check that an edit keeps the laws, ours or any other tool's.
 ///
-/// The laws: idempotence, path independence, inverse, non-interference, locality.
+/// The laws: idempotence, path independence, inverse, non-interference, locality, input not written.
 ///
 /// `elfgraft verify set .BTF=F FILE...` and so on for objcopy, strip, remove, btf embed, btf-ids sort and resolve; options
 /// alone are objcopy's. With --command any other tool: `{file}` stands for the file to edit, `{blob}` for the contents.
