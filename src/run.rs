@@ -107,10 +107,11 @@ pub fn warn_of_signature(path: &Path, plan: &Plan) {
 fn tell(target: &Path, plan: &Plan, outcome: &Outcome, output: Output) {
     if outcome.kind == Kind::Replaced && outcome.hard_links > 1 {
         let others = outcome.hard_links - 1;
-        report::warning(
-            target,
-            &format!("it had {others} other hard link(s), which keep the old contents; --in-place keeps the links"),
-        );
+        // Who asked for --in-place already is told why it was not done.
+        let why = outcome
+            .in_place_refused
+            .map_or_else(|| "--in-place keeps the links".to_owned(), |why| format!("not edited in place: {why}"));
+        report::warning(target, &format!("it had {others} other hard link(s), which keep the old contents; {why}"));
     }
     if output.verbose {
         if let Some(why) = outcome.in_place_refused {

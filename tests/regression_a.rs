@@ -166,6 +166,11 @@ fn a6_hard_links_are_split_with_a_warning_or_kept_in_place() {
     dir.elfgraft(&["set", "--in-place", ".BTF_ids=ids", "demo.ko"]).quiet();
     assert_eq!(dir.metadata("demo.ko").ino(), dir.metadata("other.ko").ino());
     assert_eq!(dir.elf("other.ko").section(".BTF_ids").data, vec![7; 164]);
+
+    // A section of another size: nobody is told to give the option that is given.
+    dir.write("longer", vec![7; 5000]);
+    let run = dir.elfgraft(&["set", "--in-place", ".BTF=longer", "demo.ko"]).ok();
+    run.warns(&["elfgraft: warning: 'demo.ko'", "1 other hard link", "not edited in place: kept bytes have to move"]);
 }
 
 // https://sourceware.org/bugzilla/show_bug.cgi?id=21522: eu-strip and resolve_btfids write into the live file, which is
