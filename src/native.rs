@@ -69,7 +69,7 @@ Examples:
   Take BTF out again:
     elfgraft remove .BTF -s .BTF.base x.ko
   All debugging sections but one, into a new file:
-    elfgraft remove '.debug_*' -s '!.debug_line' -o small.o x.o"
+    elfgraft remove '.debug_*' -s '!.debug_line*' -o small.o x.o"
 )]
 pub struct RemoveArgs {
     /// Sections to remove: a name, or a pattern with `*`, `?`, `[a-z]`, `[!a]`
