@@ -68,7 +68,7 @@ pub struct SetArgs {
 Examples:
   Take BTF out again:
     elfgraft remove .BTF -s .BTF.base x.ko
-  All debugging sections but one, into a new file:
+  All debugging sections but the line tables, into a new file:
     elfgraft remove '.debug_*' -s '!.debug_line*' -o small.o x.o"
 )]
 pub struct RemoveArgs {
