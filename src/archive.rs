@@ -100,7 +100,12 @@ fn read<'a>(path: &Path, file: &'a [u8]) -> Result<(Vec<Member<'a>>, bool), Erro
                     Some(found) => found.ok_or_else(|| damaged(path, "name of a member", at))?,
                     None => name,
                 };
-                members.push(Member { name: name.strip_suffix(b"/").unwrap_or(name).to_vec(), contents });
+                let name = name.strip_suffix(b"/").unwrap_or(name);
+                // No archiver writes them, and neither can be written back: `/` alone is the index, lines end names.
+                if name.is_empty() || name.contains(&b'\n') {
+                    return Err(damaged(path, "name of a member", at));
+                }
+                members.push(Member { name: name.to_vec(), contents });
             }
         }
         at = (start + contents.len()).next_multiple_of(2);
@@ -133,7 +138,9 @@ fn write(path: &Path, members: &[NewMember], has_index: bool) -> Result<Vec<u8>,
     let mut long_names = Vec::new();
     let mut fields = Vec::new();
     for (name, ..) in members {
-        if name.len() < 16 && !name.contains(&b'/') {
+        // What a BSD archive begins names with is long, whatever its length: it is read as one otherwise.
+        let bsd = name.starts_with(b"#1") || name.starts_with(b"__.SYMDEF");
+        if name.len() < 16 && !name.contains(&b'/') && !bsd {
             fields.push([name, &b"/"[..]].concat());
         } else {
             fields.push(format!("/{}", long_names.len()).into_bytes());

@@ -104,3 +104,26 @@ fn members_that_are_no_objects_are_told() {
     dir.objcopy(&["-g", "empty.a"]).quiet();
     assert_eq!(dir.read("empty.a"), b"!<arch>\n");
 }
+
+/// A header of a member as `ar -D` writes it.
+fn header(name: &str, size: usize) -> String {
+    format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 0, 0, 0, 644)
+}
+
+#[test]
+fn names_that_could_not_be_written_back_are_refused_and_odd_ones_stay() {
+    let dir = Dir::new();
+    for name in ["", "te\n/", "/0"] {
+        dir.write("lib.a", format!("!<arch>\n{}{}{}xy", header("//", 2), "/\n", header(name, 2)));
+        dir.objcopy(&["lib.a"]).fails(&["lib.a", "damaged archive", "name of a member"]);
+    }
+    // A long name that begins as those of BSD's archives do, and one with a slash in it.
+    let names = "#1/\n__.SYMDEF/\na/b/\n";
+    let members = ["/0", "/4", "/15"].map(|name| header(name, 2) + "xy").concat();
+    dir.write("lib.a", format!("!<arch>\n{}{names}{members}", header("//", names.len())));
+    dir.objcopy(&["lib.a"]).ok();
+    let once = dir.read("lib.a");
+    dir.objcopy(&["lib.a"]).ok();
+    same(&dir.read("lib.a"), &once, "twice");
+    assert!(once.windows(names.len()).any(|w| w == names.as_bytes()));
+}

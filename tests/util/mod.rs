@@ -335,7 +335,8 @@ pub fn is_root() -> bool {
 /// Whether a peer refused a file only because it was built without that file's machine: Debian's binutils know the one
 /// that they run on, those of binutils-multiarch all. There is nothing to compare then.
 pub fn foreign(stderr: &str) -> bool {
-    let said = stderr.contains("Unable to recognise the format") || stderr.contains("invalid bfd target");
+    let said = ["Unable to recognise the format", "invalid bfd target", "architecture "];
+    let said = said.iter().any(|words| stderr.contains(words));
     if said {
         eprintln!("not compared, the peer was built without this machine: {}", stderr.trim_end());
     }

@@ -60,12 +60,13 @@ fn l1(file: &[u8], edits: &Edits) -> Option<Vec<u8>> {
 fn set(file: &[u8], name: &[u8], choice: &mut Choice) {
     let (a, b) = (set_to(name, &choice.blob()), set_to(name, &choice.blob()));
     let (Some(fa), Some(fb)) = (l1(file, &a), l1(file, &b)) else { return };
-    if let Some(again) = again(edited(&fa, &b), file, "L2") {
-        same(&again, &fb, "L2");
-    }
     let is_new = Image::parse(file).is_ok_and(|image| image.named(name).is_empty());
+    // A segment that reaches beyond the end of the file owns whatever is appended: what was set before is in it then.
     if !is_sound(file) {
         return;
+    }
+    if let Some(again) = again(edited(&fa, &b), file, "L2") {
+        same(&again, &fb, "L2");
     }
     if is_new && comes_back(file) {
         let back = edited(&fa, &remove(&[name])).unwrap_or_else(|e| panic!("L3: refused: {e}"));
