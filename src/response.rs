@@ -38,7 +38,7 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>, Error> {
         match arg.as_bytes().strip_prefix(b"@") {
             Some(path) if !path.is_empty() && !only_names => {
                 let path = Path::new(OsStr::from_bytes(path));
-                let fail = |e| Error::Usage(format!("cannot read response file '{}': {e}", shown(&path)));
+                let fail = |e| Error::Usage(format!("'{}': cannot read the response file: {e}", shown(&path)));
                 let metadata = std::fs::metadata(path).map_err(fail)?;
                 let file = (metadata.dev(), metadata.ino());
                 if open.contains(&file) {
@@ -114,7 +114,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let a = dir.path().join("a");
         let at = OsString::from(format!("@{}", a.display()));
-        assert!(expand(vec![at.clone()]).unwrap_err().to_string().contains("cannot read response file"));
+        assert!(expand(vec![at.clone()]).unwrap_err().to_string().contains("cannot read the response file"));
         std::fs::write(&a, at.as_bytes()).unwrap();
         assert!(expand(vec![at.clone()]).unwrap_err().to_string().contains("names itself"));
         // Through another file, and so often that following it would need gigabytes.

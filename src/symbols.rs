@@ -198,7 +198,7 @@ fn new_symbol(text: &OsString) -> Result<NewSymbol, Error> {
 
 /// The lines of a file of names: `#` begins a comment, blank lines and white space at the ends do not count.
 fn lines(path: &Path) -> Result<Vec<Vec<u8>>, Error> {
-    let text = std::fs::read(path).map_err(|e| Error::Usage(format!("cannot read '{}': {e}", shown(&path))))?;
+    let text = std::fs::read(path).map_err(|e| Error::Usage(format!("'{}': cannot read: {e}", shown(&path))))?;
     let lines = text.split(|&b| b == b'\n').map(|line| {
         let line = line.split(|&b| b == b'#').next().unwrap_or_default();
         OsString::from_vec(line.trim_ascii().to_vec()).into_vec()

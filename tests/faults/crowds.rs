@@ -105,7 +105,7 @@ fn an_edit_in_place_and_one_that_replaces() {
         let outputs = edits.map(|args| dir.cmd(ELFGRAFT, args).spawn()).map(|child| child.wait_with_output().unwrap());
         for output in &outputs {
             let text = String::from_utf8_lossy(&output.stderr);
-            assert!(output.status.success() || text.contains("'demo.ko' changed while it was read"), "{text}");
+            assert!(output.status.success() || text.contains("'demo.ko': changed while it was read"), "{text}");
         }
         let done = outputs.iter().map(|output| output.status.success()).collect::<Vec<_>>();
         assert!(done.contains(&true), "none of them");

@@ -72,7 +72,7 @@ fn a_shortened_file_is_an_error_and_no_signal() {
         let (code, text, _) = meanwhile(&dir, name, args, shorten);
         assert_eq!(code, Some(status), "{args:?}: {text}");
         assert_eq!(text.matches('\n').count(), 1, "{args:?}: {text}");
-        assert!(text.starts_with(&format!("elfgraft: error: '{name}' changed while it was read")), "{args:?}: {text}");
+        assert!(text.starts_with(&format!("elfgraft: error: '{name}': changed while it was read")), "{args:?}: {text}");
         assert_eq!(dir.names(), names, "{args:?}");
         if name != "big.o" {
             same(&dir.read("big.o"), &old, &format!("{args:?}"));
@@ -93,7 +93,7 @@ fn a_replaced_file_is_not_mixed_with_the_new_one() {
     for args in [&["set", ".new=blob", "big.o"][..], &["set", "--in-place", ".new=blob", "big.o"]] {
         dir.write("big.o", &old);
         let (code, text, _) = meanwhile(&dir, "big.o", args, replace);
-        assert!(code == Some(1) && text.contains("'big.o' changed while it was read"), "{args:?}: {text}");
+        assert!(code == Some(1) && text.contains("'big.o': changed while it was read"), "{args:?}: {text}");
         same(&dir.read("big.o"), &other, "what took its place");
     }
     // What only reads does not mind: it has the old file to its end.

@@ -86,7 +86,7 @@ fn a_file_that_is_replaced_meanwhile_is_not_overwritten() {
     fs::rename(dir.path("mine"), dir.path("demo.ko")).unwrap();
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(1) && text.contains("'demo.ko' changed while it was read"), "{text}");
+    assert!(output.status.code() == Some(1) && text.contains("'demo.ko': changed while it was read"), "{text}");
     assert_eq!(dir.read("demo.ko"), b"somebody else's");
     assert_eq!(dir.names(), ["demo.btf", "demo.ko", "ids"]);
 }

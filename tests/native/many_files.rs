@@ -64,7 +64,7 @@ fn one_file_named_twice_is_edited_once_or_refused() {
         dir.write("demo.ko", fixture("demo.ko"));
         let run = dir.elfgraft(&["set", ".BTF=demo.btf", "demo.ko", "demo.ko", "demo.ko"]);
         if run.code() != Some(0) {
-            run.warns(&["'demo.ko' changed while it was read"]);
+            run.warns(&["'demo.ko': changed while it was read"]);
         }
         same(&dir.read("demo.ko"), &dir.read("expected"), "demo.ko");
     }

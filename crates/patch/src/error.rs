@@ -113,7 +113,7 @@ impl std::error::Error for PatchError {}
 pub enum IoError {
     /// Occurs when the system refuses something.
     System {
-        /// What was attempted, in words that fit between "cannot" and the path.
+        /// What was attempted, in words that fit behind "cannot".
         what: &'static str,
         /// The file it was attempted on.
         path: PathBuf,
@@ -192,27 +192,27 @@ impl fmt::Display for IoError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::System { what, path, source } => {
-                write!(f, "cannot {what} '{}': {source}", shown(path))
+                write!(f, "'{}': cannot {what}: {source}", shown(path))
             }
             Self::NotRegular { path, kind } => {
-                write!(f, "'{}' is {kind}, not a regular file", shown(path))
+                write!(f, "'{}': it is {kind}, not a regular file", shown(path))
             }
             Self::Changed { path } => {
-                write!(f, "'{}' changed while it was read", shown(path))
+                write!(f, "'{}': changed while it was read", shown(path))
             }
             Self::Length { path, expected, found } => {
-                write!(f, "'{}' has {found} bytes after writing, expected {expected}", shown(path))
+                write!(f, "'{}': it has {found} bytes after writing, expected {expected}", shown(path))
             }
             Self::Differs { path, at } => {
-                write!(f, "'{}' reads back differently than written, near offset {at:#x}", shown(path))
+                write!(f, "'{}': it reads back differently than written, near offset {at:#x}", shown(path))
             }
             Self::NotDurable { path, source } => {
-                write!(f, "'{}' is written, but its directory cannot be synced: {source}", shown(path))
+                write!(f, "'{}': it is written, but its directory cannot be synced: {source}", shown(path))
             }
             Self::Undo { path, undo, reason, source } => {
                 write!(
                     f,
-                    "'{}' has an undo file '{}' of an interrupted in-place edit: {reason}",
+                    "'{}': it has an undo file '{}' of an interrupted in-place edit: {reason}",
                     shown(path),
                     shown(undo)
                 )?;
@@ -244,7 +244,7 @@ mod tests {
         let hole = PatchError::Hole { at: 0x10, len: 4, before: Some(span(0, "head")), after: None };
         assert_eq!(hole.to_string(), "nothing fills 0x10..0x14, between 'head' 0x0..0x10 and the end");
         let refused = IoError::system("create", Path::new("dir/x"))(io::Error::from_raw_os_error(13));
-        assert_eq!(refused.to_string(), "cannot create 'dir/x': Permission denied (os error 13)");
+        assert_eq!(refused.to_string(), "'dir/x': cannot create: Permission denied (os error 13)");
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub fn in_place(patch: &Patch<'_>, input: &Input, options: &Options) -> Result<I
     let open = File::options().read(true).write(true).open(path);
     let file = &open.map_err(IoError::system("open for writing", path))?;
     let _lock = Lock::exclusive(file).map_err(IoError::system("lock", path))?;
-    let found = file.metadata().map_err(IoError::system("look at", path))?;
+    let found = file.metadata().map_err(IoError::system("look at it", path))?;
     if !same_file(&found, metadata) {
         return Err(IoError::Changed { path: input.path().to_owned() });
     }
@@ -188,7 +188,7 @@ fn publish(undo: &Undo, path: &Path, undo_path: &Path) -> Result<(), IoError> {
         sync_directory_of(path).map_err(|error| {
             // Nothing has changed yet, so nothing needs it.
             let _ = fs::remove_file(undo_path);
-            IoError::system("sync the directory of", path)(error)
+            IoError::system("sync the directory", path)(error)
         })?;
     }
     Ok(())
@@ -212,7 +212,7 @@ fn apply(
         });
     }
     if let Some(metadata) = input.metadata().filter(|_| options.preserve_times) {
-        set_times(file, metadata).map_err(IoError::system("set the times of", path))?;
+        set_times(file, metadata).map_err(IoError::system("set the times", path))?;
     }
     Ok(())
 }

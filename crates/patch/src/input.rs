@@ -55,7 +55,7 @@ impl Input {
             return Self::from_reader(path, &*file);
         }
         recover(path, &file)?;
-        let metadata = file.metadata().map_err(IoError::system("look at", path))?;
+        let metadata = file.metadata().map_err(IoError::system("look at it", path))?;
         let bytes = match metadata.len() {
             len @ ..=SMALL => Bytes::Owned(read(path, &file, len)?),
             len => Bytes::Mapped(Mapping::new(&file, path, len).map_err(IoError::system("map", path))?),
@@ -172,11 +172,11 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let text = |path: &Path| Input::open(path).unwrap_err().to_string();
         let name = dir.path().display();
-        assert_eq!(text(dir.path()), format!("'{name}' is a directory, not a regular file"));
-        assert_eq!(text(Path::new("/dev/null")), "'/dev/null' is a character device, not a regular file");
+        assert_eq!(text(dir.path()), format!("'{name}': it is a directory, not a regular file"));
+        assert_eq!(text(Path::new("/dev/null")), "'/dev/null': it is a character device, not a regular file");
         assert_eq!(
             text(&dir.path().join("missing")),
-            format!("cannot open '{name}/missing': No such file or directory (os error 2)")
+            format!("'{name}/missing': cannot open: No such file or directory (os error 2)")
         );
     }
 
@@ -224,7 +224,7 @@ mod tests {
             input.unchanged().unwrap();
             change(&path);
             let text = input.unchanged().unwrap_err().to_string();
-            assert_eq!(text, format!("'{}' changed while it was read", path.display()));
+            assert_eq!(text, format!("'{}': changed while it was read", path.display()));
         }
     }
 }

@@ -37,7 +37,7 @@ impl Place {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Ok(Self::New(resolve(target)?));
                 }
-                Err(error) => return Err(IoError::system("look at", target)(error)),
+                Err(error) => return Err(IoError::system("look at it", target)(error)),
             };
             if metadata.is_dir() {
                 return Err(IoError::NotRegular { path: target.to_owned(), kind: kind(metadata.file_type()) });
@@ -73,7 +73,7 @@ pub(crate) fn resolve(path: &Path) -> Result<PathBuf, IoError> {
             Err(_) => return Ok(at),
         }
     }
-    Err(IoError::system("follow", path)(Errno::LOOP))
+    Err(IoError::system("follow the link", path)(Errno::LOOP))
 }
 
 /// The directory of a file, in a form that can be opened and joined to.
@@ -156,7 +156,7 @@ mod tests {
         let circle = Place::of(&path("circle")).unwrap_err().to_string();
         assert!(circle.contains("Too many levels of symbolic links"), "{circle}");
         let directory = Place::of(&path("directory")).unwrap_err().to_string();
-        assert!(directory.ends_with("/directory' is a directory, not a regular file"));
+        assert!(directory.ends_with("/directory': it is a directory, not a regular file"));
         assert!(matches!(Place::of(Path::new("/dev/null")), Ok(Place::Special(_))));
     }
 

@@ -27,7 +27,7 @@ pub(crate) fn recover(path: &Path, file: &File) -> Result<(), IoError> {
     if fs::symlink_metadata(&undo_path).is_err() {
         return Ok(());
     }
-    let look = || IoError::system("look at", path);
+    let look = || IoError::system("look at it", path);
     let opened = file.metadata().map_err(look())?;
     // Some network file systems lock only what is open for writing.
     let writable = File::options().read(true).write(true).open(&resolved);

@@ -64,7 +64,7 @@ pub(crate) fn leave(input: &Input, path: &Path, old: &Metadata, options: &Option
     input.unchanged()?;
     sweep(path);
     if !options.preserve_times {
-        touch(path).map_err(IoError::system("set the times of", path))?;
+        touch(path).map_err(IoError::system("set the times", path))?;
     }
     Ok(Outcome { bytes_written: 0, ..Outcome::new(Kind::Unchanged, Some(old), &Patch::identity(0)) })
 }
@@ -80,7 +80,7 @@ fn new_file(
     // takes another's place is nobody else's business until it has the right ones.
     let (what, mode) = match old {
         None => ("create", new_mode(input.metadata())),
-        Some(_) => ("create a temporary file beside", 0o600),
+        Some(_) => ("create a temporary file beside it", 0o600),
     };
     let stage = Stage::beside(path, mode).map_err(IoError::system(what, path))?;
     let write_error = || IoError::system("write", path);
@@ -95,10 +95,10 @@ fn new_file(
     let _lock = input.file().filter(|_| same).and_then(|file| Lock::exclusive(file).ok());
     input.unchanged()?;
     if let Some(old) = old {
-        inherit(&stage.file, path, old).map_err(IoError::system("set the permissions of", path))?;
+        inherit(&stage.file, path, old).map_err(IoError::system("set the permissions", path))?;
     }
     if let Some(metadata) = input.metadata().filter(|_| options.preserve_times) {
-        set_times(&stage.file, metadata).map_err(IoError::system("set the times of", path))?;
+        set_times(&stage.file, metadata).map_err(IoError::system("set the times", path))?;
     }
     if options.fsync {
         stage.file.sync_all().map_err(write_error())?;

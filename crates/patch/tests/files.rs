@@ -130,7 +130,7 @@ fn links_stay_and_what_they_lead_to_is_replaced() {
     let circle = sub.join("circle");
     symlink("circle", &circle).unwrap();
     let text = edit(&path, &circle).unwrap_err().to_string();
-    assert!(text.contains("circle': Too many levels of symbolic links"), "{text}");
+    assert!(text.contains("circle': cannot look at it: Too many levels of symbolic links"), "{text}");
     assert_eq!(names(dir.path()), ["in", "made", "sub"]);
     assert_eq!(names(&sub), ["circle", "dangling", "link"]);
 }
@@ -216,11 +216,11 @@ fn errors_name_the_file_and_leave_nothing() {
     let (dir, path) = dir_with_input();
     let name = dir.path().display();
     let text = edit(&path, dir.path()).unwrap_err().to_string();
-    assert_eq!(text, format!("'{name}' is a directory, not a regular file"));
+    assert_eq!(text, format!("'{name}': it is a directory, not a regular file"));
     let text = edit(&path, &dir.path().join("no/out")).unwrap_err().to_string();
-    assert_eq!(text, format!("cannot create '{name}/no/out': No such file or directory (os error 2)"));
+    assert_eq!(text, format!("'{name}/no/out': cannot create: No such file or directory (os error 2)"));
     let text = edit(&path, &path.join("out")).unwrap_err().to_string();
-    assert_eq!(text, format!("cannot look at '{name}/in/out': Not a directory (os error 20)"));
+    assert_eq!(text, format!("'{name}/in/out': cannot look at it: Not a directory (os error 20)"));
     assert_eq!(names(dir.path()), ["in"]);
 }
 

@@ -79,15 +79,15 @@ fn a_directory_that_may_not_be_written_to() {
     };
     assert_eq!(
         text(&path, &PLAIN),
-        format!("cannot create a temporary file beside '{name}/in': Permission denied (os error 13)")
+        format!("'{name}/in': cannot create a temporary file beside it: Permission denied (os error 13)")
     );
     assert_eq!(
         text(&dir.path().join("out"), &PLAIN),
-        format!("cannot create '{name}/out': Permission denied (os error 13)")
+        format!("'{name}/out': cannot create: Permission denied (os error 13)")
     );
     assert_eq!(
         text(&path, &IN_PLACE),
-        format!("cannot create the undo file '{name}/.in.elfgraft-undo': Permission denied (os error 13)")
+        format!("'{name}/.in.elfgraft-undo': cannot create the undo file: Permission denied (os error 13)")
     );
     assert_eq!(fs::read(&path).unwrap(), b"contents");
     assert_eq!(names(dir.path()), ["in"]);
@@ -104,14 +104,14 @@ fn a_file_that_may_not_be_written_to() {
     set_mode(&path, 0o444);
     let input = Input::open(&path).unwrap();
     let text = commit(&patch(8, 8), &input, &path, &IN_PLACE).unwrap_err().to_string();
-    assert_eq!(text, format!("cannot open for writing '{name}/in': Permission denied (os error 13)"));
+    assert_eq!(text, format!("'{name}/in': cannot open for writing: Permission denied (os error 13)"));
     // Replacing it needs only the directory.
     assert_eq!(replace(&patch(8, 8), &input, &path, &PLAIN).unwrap().kind, Kind::Replaced);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o444);
 
     set_mode(&path, 0o000);
     let text = Input::open(&path).unwrap_err().to_string();
-    assert_eq!(text, format!("cannot open '{name}/in': Permission denied (os error 13)"));
+    assert_eq!(text, format!("'{name}/in': cannot open: Permission denied (os error 13)"));
 }
 
 #[test]
@@ -148,7 +148,7 @@ fn a_file_that_gets_too_large() {
         let input = Input::open(&path).unwrap();
         let error = commit(&patch(8, 2_000_000), &input, target, options).unwrap_err();
         let target = target.file_name().unwrap().to_str().unwrap();
-        assert_eq!(error.to_string(), format!("cannot write '{name}/{target}': File too large (os error 27)"));
+        assert_eq!(error.to_string(), format!("'{name}/{target}': cannot write: File too large (os error 27)"));
         assert_eq!(fs::read(&path).unwrap(), b"contents");
         assert_eq!(names(dir.path()), ["in"]);
     }
@@ -204,7 +204,7 @@ fn devices_are_written_into() {
     assert_eq!(write_file(null, b"two", &WriteOptions::default()).unwrap().kind, Kind::Streamed);
     assert!(fs::metadata(null).unwrap().file_type().is_char_device());
     let text = replace(&patch(8, 8), &input, Path::new("/dev/full"), &PLAIN).unwrap_err().to_string();
-    assert_eq!(text, "cannot write '/dev/full': No space left on device (os error 28)");
+    assert_eq!(text, "'/dev/full': cannot write: No space left on device (os error 28)");
 }
 
 #[test]
