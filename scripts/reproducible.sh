@@ -9,7 +9,7 @@ for dir in one another/directory; do
     git ls-files -z --cached --others --exclude-standard | tar --null --files-from - -c | tar -x -C "$tmp/$dir"
     (cd "$tmp/$dir" && env -u CARGO_TARGET_DIR make --no-print-directory build) >&2
     sha256sum <"$tmp/$dir/target/release/elfgraft"
-    if grep -c -a -F -e "$tmp" -e "${CARGO_HOME:-$HOME/.cargo}" "$tmp/$dir/target/release/elfgraft"; then
+    if grep -q -a -F -e "$tmp" -e "${CARGO_HOME:-$HOME/.cargo}" "$tmp/$dir/target/release/elfgraft"; then
         echo "reproducible.sh: the binary names directories of this machine" >&2
         exit 1
     fi
