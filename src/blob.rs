@@ -54,7 +54,7 @@ pub fn open(path: &Path) -> Result<Input, Error> {
     }
     match fs::metadata(path) {
         Ok(metadata) if !metadata.is_file() && !metadata.is_dir() => {
-            let file = File::open(path).map_err(|e| Error::Usage(format!("'{}': cannot open: {e}", shown(&path))))?;
+            let file = File::open(path).map_err(|e| Error::file(path, format!("cannot open: {e}")))?;
             Ok(Input::from_reader(path, file)?)
         }
         _ => Ok(Input::open(path)?),

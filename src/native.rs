@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use elfgraft_edit::{Content, Edits};
 use elfgraft_elf::Image;
-
 use elfgraft_patch::shown;
 
 use crate::blob::{load, open, outputs};
@@ -18,8 +17,9 @@ use crate::run::{Output, dumps, edit};
 /// Replace sections, or add them where there are none.
 ///
 /// One atomic rewrite per file, however many sections. Run it once or ten times, after whatever history: the bytes are
-/// the same, and nothing else in the file moves or changes. A section that is there keeps its index, sh_type, sh_flags, sh_addr and sh_addralign. A new one gets the last
-/// index, SHT_PROGBITS, sh_flags 0, and sh_addralign 1, or 4 for .BTF, .BTF.base and .BTF_ids.
+/// the same, and nothing else in the file moves or changes. A section that is there keeps its index, sh_type, sh_flags,
+/// sh_addr and sh_addralign. A new one gets the last index, SHT_PROGBITS, sh_flags 0, and sh_addralign 1, or 4 for .BTF,
+/// .BTF.base and .BTF_ids.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "elfgraft set [OPTIONS] NAME=CONTENTS... [--] FILE...",

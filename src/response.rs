@@ -5,8 +5,6 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use elfgraft_patch::shown;
-
 use crate::report::Error;
 
 /// So many response files are read for one command line.
@@ -38,7 +36,7 @@ pub fn expand(args: Vec<OsString>) -> Result<Vec<OsString>, Error> {
         match arg.as_bytes().strip_prefix(b"@") {
             Some(path) if !path.is_empty() && !only_names => {
                 let path = Path::new(OsStr::from_bytes(path));
-                let fail = |e| Error::Usage(format!("'{}': cannot read the response file: {e}", shown(&path)));
+                let fail = |e| Error::file(path, format!("cannot read the response file: {e}"));
                 let metadata = std::fs::metadata(path).map_err(fail)?;
                 let file = (metadata.dev(), metadata.ino());
                 if open.contains(&file) {

@@ -7,8 +7,6 @@ use std::path::{Path, PathBuf};
 use elfgraft_edit::{Discard, NewSymbol, SymbolEdits, SymbolNames};
 use elfgraft_elf::consts::*;
 
-use elfgraft_patch::shown;
-
 use crate::blob::{assignment, number};
 use crate::report::Error;
 
@@ -198,7 +196,7 @@ fn new_symbol(text: &OsString) -> Result<NewSymbol, Error> {
 
 /// The lines of a file of names: `#` begins a comment, blank lines and white space at the ends do not count.
 fn lines(path: &Path) -> Result<Vec<Vec<u8>>, Error> {
-    let text = std::fs::read(path).map_err(|e| Error::Usage(format!("'{}': cannot read: {e}", shown(&path))))?;
+    let text = std::fs::read(path).map_err(|e| Error::file(path, format!("cannot read: {e}")))?;
     let lines = text.split(|&b| b == b'\n').map(|line| {
         let line = line.split(|&b| b == b'#').next().unwrap_or_default();
         OsString::from_vec(line.trim_ascii().to_vec()).into_vec()

@@ -11,7 +11,7 @@ use elfgraft_testkit::elf::{ElfSpec, Section, Segment};
 use elfgraft_testkit::format::Format;
 use elfgraft_testkit::layouts;
 use elfgraft_testkit::read::ReadElf;
-use util::{Dir, fixture, installed, same};
+use util::{Dir, fixture, installed, refused, same};
 
 /// `.text`, `.note` and `.data` in two segments that are loaded elsewhere than they run, and `.comment`.
 fn image(format: Format) -> Vec<u8> {
@@ -35,13 +35,6 @@ fn run(old: &[u8], args: &[&str], again: bool) -> Vec<u8> {
         same(&dir.read("out2"), &dir.read("out"), &format!("{args:?} twice"));
     }
     dir.read("out")
-}
-
-fn refused(old: &[u8], args: &[&str], words: &[&str]) {
-    let dir = Dir::new();
-    dir.write("x", old);
-    dir.objcopy(&[args, &["x"]].concat()).fails(words);
-    same(&dir.read("x"), old, "after a refusal");
 }
 
 #[test]

@@ -12,7 +12,7 @@ use elfgraft_testkit::format::Format;
 use elfgraft_testkit::inputs::*;
 use elfgraft_testkit::read::ReadElf;
 use elfgraft_testkit::symbols::{Reloc, Symbol};
-use util::{Dir, fixture, personality, same};
+use util::{Dir, fixture, personality, refused, same};
 
 const TEXT: u64 = SHF_ALLOC | SHF_EXECINSTR;
 const DATA: u64 = SHF_ALLOC | SHF_WRITE;
@@ -89,14 +89,6 @@ fn twice(old: &[u8], args: &[&str]) -> Vec<u8> {
     same(&dir.read("out"), &once, &format!("{args:?} to another file"));
     same(&dir.read("x"), old, "input");
     once
-}
-
-#[track_caller]
-fn refused(old: &[u8], args: &[&str], words: &[&str]) {
-    let dir = Dir::new();
-    dir.write("x", old);
-    dir.objcopy(&[args, &["x"]].concat()).fails(words);
-    same(&dir.read("x"), old, "after a refusal");
 }
 
 #[test]

@@ -327,6 +327,15 @@ pub fn same(a: &[u8], b: &[u8], what: &str) {
     );
 }
 
+/// objcopy refuses what is asked of a file, in these words, and leaves it as it was.
+#[track_caller]
+pub fn refused(old: &[u8], args: &[&str], words: &[&str]) {
+    let dir = Dir::new();
+    dir.write("x", old);
+    dir.objcopy(&[args, &["x"]].concat()).fails(words);
+    same(&dir.read("x"), old, "after a refusal");
+}
+
 /// Whether tests run as root.
 pub fn is_root() -> bool {
     fs::metadata("/proc/self").unwrap().uid() == 0
@@ -335,8 +344,9 @@ pub fn is_root() -> bool {
 /// Whether a peer refused a file only because it was built without that file's machine: Debian's binutils know the one
 /// that they run on, those of binutils-multiarch all. There is nothing to compare then.
 pub fn foreign(stderr: &str) -> bool {
-    let said = ["Unable to recognise the format", "invalid bfd target", "architecture "];
-    let said = said.iter().any(|words| stderr.contains(words));
+    let unknown_architecture = stderr.contains("architecture ") && stderr.trim_end().ends_with(" unknown");
+    let said = stderr.contains("Unable to recognise the format") || stderr.contains("invalid bfd target");
+    let said = said || unknown_architecture;
     if said {
         eprintln!("not compared, the peer was built without this machine: {}", stderr.trim_end());
     }
