@@ -15,6 +15,8 @@ pub(crate) struct Chunk {
     pub owner: Owner,
     /// Sections that share these bytes with the owner.
     pub shared_by: Vec<SectionIndex>,
+    /// Sections without bytes whose `sh_offset` lies in these bytes, and moves along.
+    pub inside: Vec<SectionIndex>,
 }
 
 impl Chunk {
@@ -41,13 +43,15 @@ pub(crate) enum Owner {
 ///
 /// A section without bytes is a chunk, too, where its `sh_offset` is a place between others, as linkers write it: the
 /// kernel refuses a module with an offset beyond the end of the file, whatever the size, so it has to move with its
-/// neighbours. Elsewhere (`SHT_NOBITS`, in another section, in a file with segments) its `sh_offset` stays as it is,
-/// unless the section goes or gets bytes (`changes`).
+/// neighbours. In the middle of another section it moves with that one, while that one keeps its contents (`rewritten`
+/// says which do not). Elsewhere (`SHT_NOBITS`, in a file with segments) its `sh_offset` stays as it is, unless the
+/// section goes or gets bytes (`changes`).
 pub(crate) fn chunks(
     image: &Image,
     changes: &dyn Fn(SectionIndex, &SectionHeader) -> bool,
+    rewritten: &dyn Fn(SectionIndex) -> bool,
 ) -> Result<(u64, Vec<Chunk>), EditError> {
-    let bare = |start, end, align, owner| Chunk { start, end, align, owner, shared_by: Vec::new() };
+    let bare = |start, end, align, owner| Chunk { start, end, align, owner, shared_by: Vec::new(), inside: Vec::new() };
     let mut end = zone_end(image, image.segments.iter().map(|s| s.file_end()));
     let mut raw: Vec<Chunk> = Vec::new();
     for (index, header) in image.indexed() {
@@ -70,6 +74,8 @@ pub(crate) fn chunks(
 
     let mut chunks: Vec<Chunk> = Vec::new();
     let mut reach = end;
+    // The last chunk with bytes: what begins in front of `reach` begins in it.
+    let mut holder = None;
     for chunk in raw {
         let empty = chunk.start == chunk.end;
         if chunk.start < end && chunk.owner != Owner::End {
@@ -96,7 +102,11 @@ pub(crate) fn chunks(
         if let (true, Owner::Section(index)) = (empty && chunk.start < reach, chunk.owner)
             && !image.header(index).is_ok_and(|header| changes(index, header))
         {
-            continue;
+            let holder = holder.and_then(|at: usize| chunks.get_mut(at));
+            if let Some(holder) = holder.filter(|c| !matches!(c.owner, Owner::Section(owner) if rewritten(owner))) {
+                holder.inside.push(index);
+                continue;
+            }
         }
         // An empty section that points into another, or beyond the end, comes behind what is there.
         let chunk = if empty {
@@ -112,6 +122,9 @@ pub(crate) fn chunks(
             chunks.push(bare(unowned.0, unowned.1, 1, Owner::Nobody));
         }
         reach = reach.max(chunk.end);
+        if !empty {
+            holder = Some(chunks.len());
+        }
         chunks.push(chunk);
     }
     Ok((end, chunks))

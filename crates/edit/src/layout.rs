@@ -133,7 +133,9 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
         None => header.sh_type != SHT_NOBITS && (!header.is_alloc() || image.segments.is_empty()),
         Some(at) => content_size(&slots[at]) != 0,
     };
-    let (old_fixed, chunks) = chunks(image, &changes)?;
+    let rewritten =
+        |index: SectionIndex| slot_of(index).is_none_or(|at| matches!(slots[at].contents, Contents::New(_)));
+    let (old_fixed, chunks) = chunks(image, &changes, &rewritten)?;
     let mut fixed = Fixed { image, slots, end: old_fixed, layout: &mut layout, moves: Vec::new(), headers_move: false };
     fixed.decide(&slot_of)?;
     let Fixed { moves, headers_move, .. } = fixed;
@@ -187,7 +189,7 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
             Owner::End => layout.len = at,
             Owner::Nobody => {}
         }
-        for shared in chunk.shared_by.iter().filter_map(|&i| slot_of(i)) {
+        for shared in chunk.shared_by.iter().chain(&chunk.inside).filter_map(|&i| slot_of(i)) {
             let offset =
                 slots[shared].header.sh_offset.checked_sub(chunk.start).and_then(|within| within.checked_add(at));
             layout.offsets[shared] = offset.ok_or_else(too_far)?;

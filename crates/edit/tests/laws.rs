@@ -8,7 +8,11 @@ use elfgraft_edit::{
 use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionHeader};
 use elfgraft_patch::to_vec;
+use elfgraft_testkit::consts::ET_REL;
 use elfgraft_testkit::diff::semantic_diff;
+use elfgraft_testkit::elf::{ElfSpec, Section};
+use elfgraft_testkit::fields::{header_field, poke_section, section_field};
+use elfgraft_testkit::format::Format;
 use elfgraft_testkit::generate::{GenOptions, generate};
 use elfgraft_testkit::read::ReadElf;
 
@@ -152,6 +156,34 @@ fn l1_l2_set_is_idempotent_and_forgets_what_was_set_before() {
             same(&what(&edit(&edit(&fa, &b).unwrap(), &a).unwrap()), &what(&fa), "L2, back again");
         }
     });
+}
+
+// A fuzzer moved the offset of a section without bytes into a string table. It stayed where it was when the table moved,
+// and the next edit took it for a place between sections.
+#[test]
+fn l2_an_empty_section_that_points_into_another_moves_along() {
+    for format in Format::FOUR {
+        let mut x = ElfSpec::new(format, ET_REL)
+            .section(Section::progbits(".first", 0, [1; 192]))
+            .section(Section::progbits(".empty", 0, []))
+            .section(Section::progbits(".last", 0, [2; 600]))
+            .build();
+        let [first, empty, last] = [1, 2, 3].map(|index| section_field(&x, index, "sh_offset"));
+        assert!(first < empty && empty <= last);
+        poke_section(&mut x, 2, "sh_offset", last + 560);
+        let (a, b) = (set(".first", &[3; 7]), set(".first", &[4; 400]));
+        let (fa, fb) = (edit(&x, &a).unwrap(), edit(&x, &b).unwrap());
+        for file in [&fa, &fb] {
+            let [empty, last] = [2, 3].map(|index| section_field(file, index, "sh_offset"));
+            assert_eq!(empty, last + 560);
+        }
+        same(&edit(&fa, &b).unwrap(), &fb, "L2");
+        // Into the section header table.
+        let table = header_field(&x, "e_shoff");
+        poke_section(&mut x, 2, "sh_offset", table + 40);
+        same(&edit(&edit(&x, &a).unwrap(), &b).unwrap(), &edit(&x, &b).unwrap(), "L2");
+        same(&edit(&edit(&x, &set(".new", &[5; 9])).unwrap(), &remove(&[".new"])).unwrap(), &x, "L3");
+    }
 }
 
 #[test]
