@@ -71,8 +71,10 @@ impl ManArgs {
     }
 
     fn pages(&self, command: &Command) -> Result<(), Error> {
-        let man = Man::new(command.clone()).manual("elfgraft").source(concat!("elfgraft ", env!("CARGO_PKG_VERSION")));
-        let mut text = Vec::new();
+        let man = Man::new(command.clone());
+        // Written here: clap_mangen leaves an empty date out, and what follows takes its place.
+        let version = env!("CARGO_PKG_VERSION");
+        let mut text = format!(".TH {} 1 \"\" \"elfgraft {version}\" elfgraft\n", name(command)).into_bytes();
         page(&man, command, &mut text).map_err(|e| Error::file(&self.dir, e.to_string()))?;
         let options = WriteOptions { if_changed: true, ..WriteOptions::default() };
         write_file(&self.dir.join(man.get_filename()), &text, &options)?;
@@ -89,9 +91,10 @@ fn name(command: &Command) -> &str {
 }
 
 fn page(man: &Man, command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> {
-    man.render_title(out)?;
     man.render_name_section(out)?;
-    man.render_synopsis_section(out)?;
+    let mut roff = Roff::new();
+    synopsis(&mut roff, command);
+    roff.to_writer(out)?;
     man.render_description_section(out)?;
     man.render_options_section(out)?;
     if command.has_subcommands() {
@@ -101,6 +104,19 @@ fn page(man: &Man, command: &Command, out: &mut Vec<u8>) -> std::io::Result<()> 
     examples(&mut roff, command);
     sections(&mut roff, command);
     roff.to_writer(out)
+}
+
+/// The usage of `--help`: options have their own section.
+fn synopsis(roff: &mut Roff, command: &Command) {
+    roff.control("SH", ["SYNOPSIS"]);
+    let usage = command.clone().render_usage().to_string();
+    let lines = usage.trim_start_matches("Usage: ").lines().map(str::trim);
+    for (at, line) in lines.enumerate() {
+        if at > 0 {
+            roff.control("br", []);
+        }
+        roff.text([roman(line)]);
+    }
 }
 
 /// The examples of `--help`: what for, then the command line, indented more.
@@ -127,6 +143,8 @@ fn sections(roff: &mut Roff, command: &Command) {
     roff.text([roman(match (command.get_name(), drop_in) {
         (_, true) => "0 done, 255 failed, 129 for a wrong command line, as the kernel's tool.",
         ("diff", _) => "0 if nothing differs, 1 if something does, 2 on trouble.",
+        ("check" | "verify", _) => "0 if all is well, 1 if it is not, or could not be told.",
+        ("show", _) => "0 done, 1 failed.",
         _ => "0 done, also when nothing had to change; 1 failed, and then no file is half written.",
     })]);
     if is_root {

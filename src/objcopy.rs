@@ -64,9 +64,13 @@ pub struct ObjcopyArgs {
     #[arg(short = 'R', long, value_name = "PATTERN")]
     remove_section: Vec<OsString>,
     /// Keep the sections that match, whatever other options say
+    ///
+    /// Header and contents stay as they are, but for indices of others that are renumbered.
     #[arg(long, value_name = "PATTERN")]
     keep_section: Vec<OsString>,
     /// Remove all other sections, but for symbol and string tables
+    ///
+    /// As --remove-section does: indices are renumbered everywhere, symbols of removed sections go, segments keep zeros.
     #[arg(short = 'j', long, value_name = "PATTERN")]
     only_section: Vec<OsString>,
     /// Replace the contents of section NAME
@@ -100,6 +104,8 @@ pub struct ObjcopyArgs {
     #[arg(long, value_name = "PATTERN=ALIGN")]
     set_section_alignment: Vec<OsString>,
     /// Set sh_type of the sections that match, a number
+    ///
+    /// No other field changes, and no contents.
     #[arg(long, value_name = "PATTERN=TYPE")]
     set_section_type: Vec<OsString>,
     /// Remove all symbols, debugging sections and, from an ET_REL object, relocations
@@ -113,6 +119,9 @@ pub struct ObjcopyArgs {
     #[arg(short = 'g', long, overrides_with_all = ["strip_unneeded", "only_keep_debug"])]
     strip_debug: bool,
     /// Remove all symbols that no relocation needs, and debugging sections
+    ///
+    /// The entries that stay in .symtab keep their order; its sh_info, and indices of symbols in relocations and groups,
+    /// follow.
     #[arg(long, overrides_with = "only_keep_debug")]
     strip_unneeded: bool,
     /// Keep what a debugger reads; goes with no other edit
@@ -131,14 +140,6 @@ pub struct ObjcopyArgs {
     /// SHT_PROGBITS, sh_flags 0, sh_addralign 4, last index. The CRC is in the byte order of IN.
     #[arg(long, value_name = "FILE")]
     add_gnu_debuglink: Option<PathBuf>,
-    #[command(flatten)]
-    form: FormArgs,
-    #[command(flatten)]
-    addresses: AddressArgs,
-    #[command(flatten)]
-    symbols: SymbolArgs,
-    #[command(flatten)]
-    rebind: RebindArgs,
     /// Remove an appended module signature without a warning
     ///
     /// Every change breaks it. The bytes behind the last ELF structure go.
@@ -147,11 +148,19 @@ pub struct ObjcopyArgs {
     /// Outputs depend on inputs only: always so, accepted for GNU's sake
     #[arg(short = 'D', long)]
     enable_deterministic_archives: bool,
-    #[command(flatten)]
-    out: Output,
     /// Print the version
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
+    #[command(flatten)]
+    form: FormArgs,
+    #[command(flatten)]
+    addresses: AddressArgs,
+    #[command(flatten)]
+    symbols: SymbolArgs,
+    #[command(flatten)]
+    rebind: RebindArgs,
+    #[command(flatten)]
+    out: Output,
 }
 
 const EXAMPLES: &str = "\

@@ -160,6 +160,13 @@ pub fn print(text: &str) -> Result<(), Error> {
     }
 }
 
+/// A number with what is counted: "1 level", "2 levels".
+pub fn count(number: impl Into<u64>, what: &str) -> String {
+    let number = number.into();
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {what}{plural}")
+}
+
 /// Colour goes to people only: a terminal, and NO_COLOR not set.
 pub fn colour() -> bool {
     io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty())

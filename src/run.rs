@@ -15,6 +15,7 @@ use crate::report::{self, Error};
 
 /// How results are written and told, the same for every command.
 #[derive(Debug, Clone, Copy, Default, clap::Args)]
+#[command(next_help_heading = "Output")]
 pub struct Output {
     /// Print what would be done, and write nothing
     ///
@@ -105,16 +106,18 @@ pub fn warn_of_signature(path: &Path, plan: &Plan) {
 }
 
 fn tell(target: &Path, plan: &Plan, outcome: &Outcome, output: Output) {
-    if outcome.kind == Kind::Replaced && outcome.hard_links > 1 {
+    let split = outcome.kind == Kind::Replaced && outcome.hard_links > 1;
+    if split {
         let others = outcome.hard_links - 1;
         // Who asked for --in-place already is told why it was not done.
         let why = outcome
             .in_place_refused
             .map_or_else(|| "--in-place keeps the links".to_owned(), |why| format!("not edited in place: {why}"));
-        report::warning(target, &format!("it had {others} other hard link(s), which keep the old contents; {why}"));
+        let links = if others == 1 { "link, which keeps" } else { "links, which keep" };
+        report::warning(target, &format!("it had {others} other hard {links} the old contents; {why}"));
     }
     if output.verbose {
-        if let Some(why) = outcome.in_place_refused {
+        if let Some(why) = outcome.in_place_refused.filter(|_| !split) {
             report::note(target, &format!("not edited in place: {why}"));
         }
         let what = match outcome.kind {

@@ -11,7 +11,7 @@ use elfgraft_patch::shown;
 
 use crate::blob::open;
 use crate::layout::{self, Layout, Terminal};
-use crate::report::{self, Error, print};
+use crate::report::{self, Error, count, print};
 
 /// Tell what is in ELF files: sections, segments, the signature.
 ///
@@ -159,12 +159,12 @@ fn show(path: &Path, image: &Image) -> String {
         _ => "file of unknown type",
     };
     let mut text = format!(
-        "{}: {class} {order} {kind}, machine {}, {} bytes, {} sections, {} segments\n",
+        "{}: {class} {order} {kind}, machine {}, {} bytes, {}, {}\n",
         shown(&path),
         format.e_machine,
         image.file().len(),
-        image.sections.len().saturating_sub(1),
-        image.segments.len()
+        count(image.sections.len().saturating_sub(1) as u64, "section"),
+        count(image.segments.len() as u64, "segment")
     );
     for (index, header) in image.indexed() {
         let name = image.name(index).map_or_else(|e| format!("<{e}>"), |n| n.escape_ascii().to_string());
@@ -198,14 +198,14 @@ fn known(image: &Image, index: SectionIndex, header: &SectionHeader, name: &str)
         }
         ".BTF" => "BTF".into(),
         ".BTF.base" => "distilled base BTF".into(),
-        ".BTF_ids" => format!("{} words of BTF IDs", contents.len() / 4),
+        ".BTF_ids" => count((contents.len() / 4) as u64, "word") + " of BTF IDs",
         ".module_hashes" => {
             let levels = elfgraft_elf::encode::read_word(image.format, contents, 0).unwrap_or_default();
             let root: String = contents.iter().skip(4).map(|b| format!("{b:02x}")).collect();
-            format!("Merkle root, {levels} levels: {root}")
+            format!("Merkle root, {}: {root}", count(levels, "level"))
         }
         _ if header.sh_flags & SHF_RELA_LIVEPATCH != 0 => "livepatch relocations".into(),
-        _ if header.sh_type == SHT_GROUP => format!("{} members", (contents.len() / 4).saturating_sub(1)),
+        _ if header.sh_type == SHT_GROUP => count((contents.len() / 4).saturating_sub(1) as u64, "member"),
         _ if header.is_reloc() => format!("of {}", image.describe(SectionIndex(header.sh_info))),
         _ => String::new(),
     }

@@ -52,6 +52,9 @@ pub struct StripArgs {
     )]
     strip_debug: bool,
     /// Remove all symbols that no relocation needs, and debugging sections
+    ///
+    /// The entries that stay in .symtab keep their order; its sh_info, and indices of symbols in relocations and groups,
+    /// follow.
     #[arg(long, overrides_with = "only_keep_debug")]
     strip_unneeded: bool,
     /// Keep what a debugger reads
@@ -65,10 +68,10 @@ pub struct StripArgs {
     #[arg(short = 'R', long, value_name = "PATTERN")]
     remove_section: Vec<OsString>,
     /// Keep the sections that match, whatever other options say
+    ///
+    /// Header and contents stay as they are, but for indices of others that are renumbered.
     #[arg(long, value_name = "PATTERN")]
     keep_section: Vec<OsString>,
-    #[command(flatten)]
-    symbols: SymbolArgs,
     /// Remove an appended module signature without a warning
     ///
     /// Every change breaks it. The bytes behind the last ELF structure go.
@@ -77,11 +80,13 @@ pub struct StripArgs {
     /// Outputs depend on inputs only: always so, accepted for GNU's sake
     #[arg(short = 'D', long)]
     enable_deterministic_archives: bool,
-    #[command(flatten)]
-    out: Output,
     /// Print the version
     #[arg(short = 'V', long, action = clap::ArgAction::Version)]
     version: Option<bool>,
+    #[command(flatten)]
+    symbols: SymbolArgs,
+    #[command(flatten)]
+    out: Output,
 }
 
 const EXAMPLES: &str = "\

@@ -15,6 +15,9 @@ use crate::report::Error;
 #[command(next_help_heading = "Symbols")]
 pub struct SymbolArgs {
     /// Remove the symbol from .symtab; refused where a relocation names it
+    ///
+    /// The other entries keep their order; sh_info of .symtab, and indices of symbols in relocations and groups, follow.
+    /// .dynsym never changes.
     #[arg(short = 'N', long, value_name = "NAME")]
     strip_symbol: Vec<OsString>,
     /// Remove the symbols listed in FILE, one a line
@@ -26,7 +29,7 @@ pub struct SymbolArgs {
     /// Remove the symbols listed in FILE unless a relocation that stays names them
     #[arg(long, value_name = "FILE")]
     strip_unneeded_symbols: Vec<PathBuf>,
-    /// Keep the symbol, whatever other options say
+    /// Keep the symbol in .symtab, whatever other options say
     #[arg(short = 'K', long, value_name = "NAME")]
     keep_symbol: Vec<OsString>,
     /// Keep the symbols listed in FILE

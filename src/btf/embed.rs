@@ -28,8 +28,8 @@ use crate::run::{Output, finish};
     after_help = "Example: elfgraft btf embed --btf x.BTF --btf-base vmlinux x.ko",
     after_long_help = "\
 Examples:
-  pahole's BTF into a module:
-    elfgraft btf embed --btf x.BTF --btf-base vmlinux x.ko
+  pahole's BTF into modules:
+    elfgraft btf embed --btf '{}.BTF' --btf-base vmlinux x.ko y.ko
   The object that carries BTF into vmlinux:
     elfgraft btf object --like vmlinux.o --btf vmlinux.BTF -o .btf.o"
 )]
@@ -86,12 +86,15 @@ Examples:
     elfgraft btf embed --btf-base vmlinux --old-btf-base vmlinux.old x.ko"
 )]
 struct EmbedArgs {
-    /// Raw BTF for section .BTF; without it the BTF already in the file is used
+    /// Raw BTF for section .BTF; without it the .BTF in the file stays, and only its IDs and symbols are set
     ///
-    /// A new .BTF gets the last index, SHT_PROGBITS, sh_flags 0, sh_addralign 4. Without it: after the base has changed.
+    /// A new .BTF gets the last index, SHT_PROGBITS, sh_flags 0, sh_addralign 4; one that is there keeps its index,
+    /// sh_type, sh_flags and sh_addr.
     #[arg(long, value_name = "FILE")]
     btf: Option<PathBuf>,
     /// Distilled base for section .BTF.base, which --btf then continues
+    ///
+    /// A new .BTF.base gets an index behind the others, SHT_PROGBITS, sh_flags 0, sh_addralign 4.
     #[arg(long, value_name = "FILE", requires = "btf")]
     distilled_base: Option<PathBuf>,
     /// Contents for .BTF_ids that are resolved and sorted already, as resolve_btfids writes them
@@ -101,7 +104,7 @@ struct EmbedArgs {
     btf_ids: Option<PathBuf>,
     /// Distill --btf-base: .BTF.base gets of it what --btf refers to
     ///
-    /// Kernels of other builds can load the module then.
+    /// Kernels of other builds can load the module then. A new .BTF.base is as with --distilled-base.
     #[arg(long, alias = "distill_base", requires = "btf", requires = "btf_base", conflicts_with_all = ["distilled_base", "btf_ids", "raw"])]
     distill_base: bool,
     /// Embed --btf as it is

@@ -65,7 +65,7 @@ Examples:
     ///
     /// In .BTF_ids the words of each set, in .symtab st_value of their symbols; nothing else changes.
     #[command(
-        after_help = "Example: elfgraft btf-ids sort x.ko",
+        after_help = "Example: elfgraft btf-ids sort --btf-base vmlinux x.ko",
         after_long_help = "\
 Examples:
   A module that another tool has sorted, and left its symbols behind:

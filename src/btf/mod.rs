@@ -17,7 +17,7 @@ use elfgraft_btf::{Btf, Kind};
 pub use embed::BtfArgs;
 pub use ids::BtfIdsArgs;
 
-use crate::report::{self, Error};
+use crate::report::{self, Error, count};
 use source::BtfFile;
 
 /// With fewer modules than this, scanning the base for each is cheaper than an index of all its names.
@@ -85,7 +85,7 @@ fn in_words(warning: &Warning, btf: Option<&Btf>) -> String {
 fn definition(btf: Option<&Btf>, id: u32) -> String {
     match btf.and_then(|btf| btf.get(id)) {
         Some(ty) if matches!(ty.kind, Kind::Struct | Kind::Union) => {
-            format!("{id} ({} bytes, {} members)", ty.size_or_type, ty.vlen)
+            format!("{id} ({}, {})", count(ty.size_or_type, "byte"), count(ty.vlen, "member"))
         }
         Some(ty) => format!("{id} (of type {})", ty.size_or_type),
         None => id.to_string(),
@@ -94,5 +94,7 @@ fn definition(btf: Option<&Btf>, id: u32) -> String {
 
 /// How many symbols another tool had left behind.
 fn realigned(outcome: &Outcome) -> String {
-    format!("{} symbols had been left behind by another tool's sort, and are put right", outcome.realigned)
+    let are = if outcome.realigned == 1 { "is" } else { "are" };
+    let symbols = count(outcome.realigned as u64, "symbol");
+    format!("{symbols} had been left behind by another tool's sort, and {are} put right")
 }

@@ -12,7 +12,8 @@ use crate::report::{self, Error};
 
 /// Make an object with just .BTF, to be linked into vmlinux.
 ///
-/// ET_REL with one section of contents, .BTF: SHT_PROGBITS, SHF_ALLOC, sh_addralign 4. Class, byte order, e_machine and e_flags are those of another file of the same build, so the linker takes it.
+/// ET_REL with one section of contents, .BTF: SHT_PROGBITS, SHF_ALLOC, sh_addralign 4. Class, byte order, e_machine
+/// and e_flags are those of another file of the same build, so the linker takes it.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: elfgraft btf object --like vmlinux.o --btf vmlinux.BTF -o .btf.o",

@@ -9,7 +9,7 @@ use elfgraft_hashes::ByteOrder;
 use super::modules::{ModulesArgs, write_changed};
 use super::section::byte_order;
 use crate::blob::open;
-use crate::report::{self, Error};
+use crate::report::{self, Error, count};
 
 /// Hash all modules; write the contents of .module_hashes, and a proof for each module.
 ///
@@ -73,9 +73,10 @@ impl BuildArgs {
             written += usize::from(self.write_root(path, &modules.tree.root().encode(order))?);
         }
         if self.verbose {
-            let (count, root) = (modules.count(), modules.tree.root());
-            let what =
-                format!("{count} modules, {} levels, root {}; {written} files written", root.levels(), root.root());
+            let root = modules.tree.root();
+            let hashed = count(modules.count() as u64, "module");
+            let (levels, written) = (count(root.levels(), "level"), count(written as u64, "file"));
+            let what = format!("{hashed}, {levels}, root {}; {written} written", root.root());
             report::note(&self.modules.order(), &what);
         }
         Ok(())

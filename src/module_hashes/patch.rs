@@ -17,8 +17,8 @@ use crate::symbols::SymbolArgs;
 
 /// Hash all modules and put the root into `.module_hashes` of vmlinux, in one pass with its final edits.
 ///
-/// Nothing in the file moves for the root: it replaces 36 bytes. The edits are those of objcopy, in its spelling, and
-/// the result is the same as with objcopy called first.
+/// Nothing in the file moves for the root: it replaces 36 bytes. The other edits are objcopy's, in its spelling,
+/// and the result is the same as with objcopy called first.
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "Example: elfgraft module-hashes patch vmlinux.unstripped vmlinux",
@@ -48,7 +48,7 @@ pub struct PatchArgs {
     remove_section: Vec<OsString>,
     /// Set sh_flags of the sections that match, as with objcopy
     ///
-    /// `noload` takes SHF_ALLOC away and the section out of its segment.
+    /// The words are those of objcopy. `noload` takes SHF_ALLOC away and the section out of its segment.
     #[arg(long, value_name = "PATTERN=FLAGS")]
     set_section_flags: Vec<OsString>,
     #[command(flatten)]

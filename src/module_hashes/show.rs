@@ -10,7 +10,7 @@ use super::section::{NAME, raw_root, root_in};
 use elfgraft_patch::shown;
 
 use crate::blob::open;
-use crate::report::{Error, print};
+use crate::report::{Error, count, print};
 
 /// Tell what is in files: roots and proofs.
 ///
@@ -100,9 +100,9 @@ impl Found {
     fn text(&self, path: &Path) -> String {
         let path = shown(&path);
         match self {
-            Found::Root(root) => format!("{path}: {} levels, root {}\n", root.levels(), root.root()),
+            Found::Root(root) => format!("{path}: {}, root {}\n", count(root.levels(), "level"), root.root()),
             Found::Proof(proof, root) => {
-                let mut text = format!("{path}: module {}, proof of {} levels", proof.pos(), proof.levels());
+                let mut text = format!("{path}: module {}, proof of {}", proof.pos(), count(proof.levels(), "level"));
                 if let Some(root) = root {
                     text += &format!(", leads to root {root}");
                 }

@@ -152,7 +152,7 @@ fn e2_duplicates_are_told_apart_and_the_base_comes_first() {
     dir.write("m.ko", &fresh);
     let embed = ["btf", "embed", "--raw", "--btf", "btf", "--btf-base", "base"];
     let run = dir.elfgraft(&[&embed[..], &["m.ko"]].concat()).ok();
-    let run = run.warns(&["'m.ko'", "STRUCT 'task_struct'", "2 (4 bytes, 1 members), 3 (8 bytes, 2 members)"]);
+    let run = run.warns(&["'m.ko'", "STRUCT 'task_struct'", "2 (4 bytes, 1 member), 3 (8 bytes, 2 members)"]);
     assert!(run.stderr().contains("the first is used"));
     assert!(ids(&dir.elf("m.ko")).lists.iter().all(|word| word.id == first));
     dir.write("m.ko", &fresh);

@@ -71,7 +71,7 @@ fn check_tells_every_place() {
         (stale(), 2, &["at 0x10: ID 2 is 'f' [stale-symbol]", "at 0x18: ID 3 is 'g' [stale-symbol]"]),
         (vec![g(3), f(2)], 2, &["at 0x18: ID 2 follows ID 3: not sorted [unsorted]"]),
         (vec![f(2), g(99)], 2, &["at 0x18: ID 99 does not exist, the BTF has IDs up to 3 [id-out-of-range]"]),
-        (vec![f(1), g(3)], 2, &["at 0x10: ID 1 is a FUNC_PROTO [other-kind]"]),
+        (vec![f(1), g(3)], 2, &["at 0x10: ID 1 is of kind FUNC_PROTO [other-kind]"]),
         (vec![f(0), g(3)], 2, &["at 0x10: the ID is 0, the type is 2 [unresolved]"]),
         (vec![f(2), g(3)], 1, &["at 0x8: the count is 1, the symbol's size tells 2 entries [count-mismatch]"]),
         (vec![f(2), g(3)], 3, &["[count-beyond-section]"]),

@@ -66,6 +66,9 @@ fn sections_that_readers_look_for() {
             let quoted = format!(".SH \"{heading}\"");
             assert!(page.lines().any(|l| l == format!(".SH {heading}") || l == quoted), "{name}: {heading}");
         }
+        let title =
+            format!(".TH {} 1 \"\" \"elfgraft {}\" elfgraft", name.trim_end_matches(".1"), env!("CARGO_PKG_VERSION"));
+        assert!(page.starts_with(&title), "{name}: title, section, date, source, manual");
         let stem = name.trim_end_matches(".1").replace('-', "\\-");
         assert!(page.contains(&format!("{stem} \\- ")), "{name}: whatis has a line");
     }

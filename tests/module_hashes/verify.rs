@@ -163,6 +163,11 @@ fn show_roots_and_proofs() {
     let proof = |leads_to: Value| json!({ "position": 1, "levels": 2, "siblings": siblings, "leads_to": leads_to });
     assert_eq!(objects[1], json!({ "file": "m1.ko", "proof": proof(json!(root)) }));
     assert_eq!(objects[2], json!({ "file": "m1.merkle", "proof": proof(Value::Null) }));
+
+    let two = Tree::new(2);
+    two.all_steps();
+    let text = two.run(&["show", "vmlinux", "m0.merkle"]).ok().text();
+    assert!(text.starts_with("vmlinux: 1 level, root ") && text.contains("proof of 1 level\n"), "{text}");
 }
 
 #[test]

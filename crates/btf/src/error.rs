@@ -293,7 +293,7 @@ impl fmt::Display for Error {
                 )
             }
             Error::NotAPrototype { id, target, kind: Some(kind) } => {
-                write!(f, "BTF type {id} (FUNC) refers to type {target}, which is a {kind}, not a FUNC_PROTO")
+                write!(f, "BTF type {id} (FUNC) refers to type {target}, of kind {kind}, not a FUNC_PROTO")
             }
             Error::NotAPrototype { id, target, kind: None } => {
                 write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not a FUNC_PROTO")
@@ -308,7 +308,10 @@ impl fmt::Display for Error {
                 write!(f, "BTF type {id} has kind {kind}, which is not known: it can be read, not rewritten")
             }
             Error::CannotDistill { id, target, kind } => {
-                write!(f, "BTF type {id} refers to type {target} of the base, a {kind}, which cannot be distilled")
+                write!(
+                    f,
+                    "BTF type {id} refers to type {target} of the base, of kind {kind}, which cannot be distilled"
+                )
             }
             Error::OverLimit { limit, max } => {
                 write!(f, "BTF would have {limit} beyond {max:#x}, the greatest that the kernel accepts")

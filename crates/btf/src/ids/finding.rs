@@ -169,7 +169,7 @@ impl fmt::Display for Problem {
             Problem::IdOutOfRange { id, end } => {
                 write!(f, "ID {id} does not exist, the BTF has IDs up to {}", end.saturating_sub(1))
             }
-            Problem::OtherKind { id, kind } => write!(f, "ID {id} is a {kind}"),
+            Problem::OtherKind { id, kind } => write!(f, "ID {id} is of kind {kind}"),
             Problem::StaleSymbol { id, name } => write!(f, "ID {id} is '{name}'"),
         }
     }
