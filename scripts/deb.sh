@@ -5,7 +5,10 @@ set -eu
 binary=$1 generator=$2
 command -v dpkg-deb >/dev/null || { echo "deb.sh: dpkg-deb is not installed" >&2; exit 1; }
 version=$(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)-1
-maintainer=${DEB_MAINTAINER:-elfgraft developers <developers@elfgraft.invalid>}
+# Who builds it answers for it: as Debian's tools ask, as git knows; else an address that says that it is none.
+name=${DEBFULLNAME:-$(git config user.name 2>/dev/null || echo elfgraft developers)}
+mail=${DEBEMAIL:-$(git config user.email 2>/dev/null || echo nobody@elfgraft.invalid)}
+maintainer=${DEB_MAINTAINER:-$name <$mail>}
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct 2>/dev/null || stat -c %Y CHANGELOG.md)}
 export SOURCE_DATE_EPOCH
 arch=$(dpkg --print-architecture)

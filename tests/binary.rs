@@ -13,8 +13,7 @@ use elfgraft_testkit::layouts;
 use elfgraft_testkit::read::ReadElf;
 use util::{Dir, fixture, installed, same};
 
-// No public report: both peers set SHF_WRITE, GNU writes p_vaddr 0. Where KNOWN-BUGS and PEERS.md differ the latter wins:
-// the flags are the peers', the segment's place is its own.
+// Both peers set SHF_WRITE, and GNU writes p_vaddr 0: the flags are the peers', the segment's place is its own.
 #[test]
 fn b10_noload_leaves_the_segment_where_it_was() {
     for format in Format::FOUR {
@@ -39,7 +38,7 @@ fn b10_noload_leaves_the_segment_where_it_was() {
     }
 }
 
-// PEERS.md: noload, then remove, or removing directly: the same program headers and the same loadable bytes.
+// Noload, then remove, or removing directly: the same program headers and the same loadable bytes.
 #[test]
 fn noload_and_remove_give_the_program_headers_of_removing() {
     for old in Format::FOUR
@@ -119,7 +118,7 @@ fn an_image_has_what_stays_loadable() {
     }
 }
 
-// PEERS.md: kbuild runs `chmod -x` on it.
+// kbuild runs `chmod -x` on it.
 #[test]
 fn an_image_has_the_mode_of_the_executable() {
     let dir = Dir::with(&["vmlinux"]);
@@ -336,7 +335,7 @@ fn x32(name: &str) -> (Dir, ReadElf) {
     (dir, elf)
 }
 
-// PEERS.md: the x32 vDSO's objects; GNU turns PLT32 relocations into PC32.
+// The x32 vDSO's objects; GNU turns PLT32 relocations into PC32.
 #[test]
 fn an_x86_64_object_becomes_x32() {
     for name in ["obj-x86_64.o", "obj-clang.o", "odd.o", "tagged.o"] {

@@ -1,5 +1,5 @@
 //! What other tools say of our results: readelf and eu-elflint nothing new, ld links them, programs run, and where GNU
-//! objcopy does what PEERS.md promises, the result is loaded the same. Each test is skipped where its tool is missing.
+//! objcopy does what docs/peers.md promises, the result is loaded the same. Each test is skipped where its tool is missing.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

@@ -119,9 +119,9 @@ const fn tolerated(
 }
 
 const STRIP: &str = "LLVM keeps section symbols that nothing uses, empty groups and their symbols, and its -S takes .comment and \
-                     empty sections: the kernel relies on GNU's ways (PEERS.md, KNOWN-BUGS D8 and F3)";
+                     empty sections: the kernel relies on GNU's ways";
 const STALE: &str = "GNU leaves section indices in .dynsym, and symbol numbers in .llvm_addrsig, that mean something else \
-                     after it has removed sections and symbols (KNOWN-BUGS B24)";
+                     after it has removed sections and symbols";
 
 const NOTES: &str = "notes lie in their PT_NOTE; the PT_LOAD around them has no bytes, so that the file is small and the \
                      same every time";

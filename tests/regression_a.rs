@@ -1,4 +1,4 @@
-//! KNOWN-BUGS group A: the input is lost, or touched when it should not be.
+//! What people reported, group a: the input is lost, or touched when it should not be.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,4 +1,4 @@
-//! KNOWN-BUGS group B: adding, updating and removing sections; success that is none.
+//! What people reported, group b: adding, updating and removing sections; success that is none.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

@@ -1,4 +1,4 @@
-//! KNOWN-BUGS group C: `-O binary`.
+//! What people reported, group c: `-O binary`.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

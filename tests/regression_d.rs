@@ -1,4 +1,4 @@
-//! KNOWN-BUGS group D: section indices, groups, livepatch, segments, and what else an ELF file may look like.
+//! What people reported, group d: section indices, groups, livepatch, segments, and what else an ELF file may look like.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

@@ -1,4 +1,5 @@
-//! KNOWN-BUGS group F: strip as distributors use it. (F1 is with the other tests of signatures; F6 and F7 are module hashes.)
+//! What people reported, group f: strip as distributors use it. Signatures are in `regression_p.rs`, module hashes in
+//! `module_hashes`.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

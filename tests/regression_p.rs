@@ -1,4 +1,4 @@
-//! KNOWN-BUGS group P, speed and memory, and F1, signatures that vanish.
+//! What people reported, group p: speed and memory; and signatures that vanish.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]
@@ -60,7 +60,7 @@ fn peak(dir: &Dir, args: &[&str]) -> u64 {
 }
 
 // https://github.com/llvm/llvm-project/pull/217706: LLVM takes 2.15 GB of memory to add 40 bytes to a file of 1 GiB, GNU
-// (P2) 1.05 GB.
+// 1.05 GB.
 #[test]
 fn p1_p2_memory_does_not_follow_file_size() {
     let dir = Dir::new();
@@ -94,7 +94,7 @@ fn p1_p2_memory_does_not_follow_file_size() {
 }
 
 // https://github.com/llvm/llvm-project/issues/60577: unchanged bytes go through user space.
-// https://github.com/ClickHouse/ClickHouse/pull/78668 (P4): a copy more than there need be.
+// https://github.com/ClickHouse/ClickHouse/pull/78668: a copy more than there need be.
 #[test]
 fn p3_p4_kept_bytes_are_copied_once_and_by_the_kernel() {
     if !installed("strace") {

@@ -331,7 +331,7 @@ fn strip_does_several_files_each_whole_or_not_at_all() {
     same(&dir.read("c"), &twice(&objects[2], &["-g"]), "c");
 }
 
-// PEERS.md: the first line of `--version` decides features, "llvm" in it turns some off.
+// Kconfig and scripts of the kernel read it: the first line of `--version` decides features, "llvm" in it turns some off.
 #[test]
 fn the_version_is_read_by_scripts() {
     for tool in ["elfgraft-objcopy", "elfgraft-strip"] {
@@ -346,7 +346,7 @@ fn the_version_is_read_by_scripts() {
     }
 }
 
-// PEERS.md: `-S` keeps `.comment` and empty sections that are not allocated, for they lie in the vDSO.
+// As GNU's: `-S` keeps `.comment` and empty sections that are not allocated, for they lie in the vDSO.
 #[test]
 fn stripping_a_shared_object_keeps_comment_and_empty_sections() {
     for format in Format::FOUR {
@@ -366,7 +366,7 @@ fn stripping_a_shared_object_keeps_comment_and_empty_sections() {
     }
 }
 
-// PEERS.md: gen-btf.sh makes an object of one section, then patches e_type.
+// gen-btf.sh makes an object of one section, then patches e_type.
 #[test]
 fn only_section_and_strip_all_leave_one_section() {
     for format in Format::FOUR {
@@ -388,7 +388,7 @@ fn only_section_and_strip_all_leave_one_section() {
 }
 
 // https://lore.kernel.org/all/20251010-kbuild-fix-mod-device-syms-reloc-err-v1-1-6dc88143af25@kernel.org/: the build
-// fails where a relocation names the symbol; no report of B18: each peer has its own idea of "unneeded".
+// fails where a relocation names the symbol; each peer has its own idea of "unneeded".
 #[test]
 fn b17_b18_unneeded_symbols_go_and_needed_ones_stay() {
     for format in Format::FOUR {
@@ -422,7 +422,7 @@ fn b17_b18_unneeded_symbols_go_and_needed_ones_stay() {
     }
 }
 
-// B18: GNU counts the relocations of the input, those that this very call removes too.
+// GNU counts the relocations of the input, those that this very call removes too.
 #[test]
 fn b18_only_relocations_that_stay_make_a_symbol_needed() {
     for format in Format::FOUR {

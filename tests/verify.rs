@@ -294,7 +294,7 @@ fn who_read_a_file_is_said() {
     assert!(run(&["check", "-v", demo]).1.contains("read by goblin"));
     assert!(run(&["diff", "--json", demo, demo]).1.contains(r#""readers":["goblin","goblin"]"#));
     assert!(run(&["verify", "remove", ".comment", demo]).1.contains("(compared by goblin)"));
-    // D21: bytes in a string table that are not UTF-8.
+    // Bytes in a string table that are not UTF-8.
     let dir = tempfile::tempdir().unwrap();
     let odd = dir.path().join("odd.ko");
     let mut bytes = std::fs::read(demo).unwrap();

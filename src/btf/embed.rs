@@ -287,7 +287,7 @@ impl EmbedArgs {
     }
 }
 
-/// Replaces or adds a section of BTF. One that another tool added without alignment (KNOWN-BUGS B6) gets it.
+/// Replaces or adds a section of BTF. One that another tool added with sh_addralign 1 gets 4.
 fn set<'a>(path: &Path, name: &[u8], bytes: &'a [u8], image: &Image, edits: &mut Edits<'a>) -> Result<(), Error> {
     edits.set.push(Content { section: name.to_vec(), bytes: Cow::Borrowed(bytes) });
     let Some(index) = only(path, image, name)? else { return Ok(()) };

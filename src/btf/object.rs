@@ -1,4 +1,4 @@
-//! `elfgraft btf object`: vmlinux's `.btf.o`, without a compiler, objcopy twice and `dd` (KNOWN-BUGS B25).
+//! `elfgraft btf object`: vmlinux's `.btf.o`, without a compiler, objcopy twice and `dd`.
 
 use std::path::PathBuf;
 

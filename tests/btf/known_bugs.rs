@@ -1,4 +1,4 @@
-//! KNOWN-BUGS: what people reported about BTF in modules, each test named after its row.
+//! What people reported about BTF in modules; the report stands above each test.
 
 use elfgraft_testkit::btf::{Btf, functions};
 use elfgraft_testkit::btf_ids::{Entry, Member, btf_ids};
@@ -358,7 +358,7 @@ fn e12_one_process_and_one_rewrite_for_btf_its_base_and_the_ids() {
     ids(&dir.elf("m.ko")).assert_resolved(&types, "one run");
     let again = dir.elfgraft(&embed).ok();
     assert!(again.stderr().contains("'m.ko': unchanged, 0 of "), "{}", again.stderr());
-    // Without BTF of its own, in what G4 of the report looks like.
+    // Without BTF of its own, in the smallest module whose flags a sort mixes up.
     dir.write("g4.ko", g4_module(format, &elfgraft_testkit::inputs::g4_entries()).build());
     let run = dir.elfgraft(&["btf", "embed", "-v", "g4.ko"]).ok();
     assert_eq!(run.stderr().matches(" bytes written").count(), 1);

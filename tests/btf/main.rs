@@ -1,8 +1,8 @@
 //! `elfgraft btf embed` and `btf-ids` as a user runs them. What comes out is read with the test kit and with `model.rs`,
 //! which share nothing with the product; `testdata/*.ids` were made by a third program.
 //!
-//! Tests named b1, e3 and so on are rows of KNOWN-BUGS; `states.rs` goes through "Files that another tool has sorted
-//! already".
+//! Tests named b1, e3 and so on are about what people reported: the link stands above each. `states.rs` goes through files
+//! that another tool has sorted already.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

@@ -44,7 +44,7 @@ fn powers_of_two_and_one_more() {
     }
 }
 
-// F6: the formats of the v5 series, and hashes of what is installed: https://lore.kernel.org/all/20260505-module-hashes-v5-0-e174a5a49fce@weissschuh.net/
+// The formats of the v5 series, and hashes of what is installed: https://lore.kernel.org/all/20260505-module-hashes-v5-0-e174a5a49fce@weissschuh.net/
 #[test]
 fn f6_stripped_modules_are_hashed_as_they_are_installed() {
     let tree = Tree::new(3);
@@ -63,7 +63,7 @@ fn f6_stripped_modules_are_hashed_as_they_are_installed() {
     assert_eq!(tree.run(&["verify", "r", "m0.ko.stripped", "m1.ko"]).ok().text().matches(": good").count(), 2);
 }
 
-// F7: suffix cut at the first dot, nothing written for no modules, wrong names in messages, partial outputs:
+// Suffix cut at the first dot, nothing written for no modules, wrong names in messages, partial outputs:
 // https://lore.kernel.org/all/20260113-module-hashes-v4-15-0b932db9b56b@weissschuh.net/
 #[test]
 fn f7_names_with_more_dots_and_spaces() {

@@ -1,5 +1,5 @@
 //! `elfgraft module-hashes` as a user runs it, against a model of the format that shares nothing with it but SHA-256.
-//! Tests are named after the corner cases they are about; F6, F7, F8 are those of KNOWN-BUGS.
+//! Tests are named after the corner cases they are about; f6, f7, f8 are what people reported, with its link.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

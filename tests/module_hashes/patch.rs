@@ -61,7 +61,7 @@ fn the_second_time_nothing_is_written() {
     );
 }
 
-// F8: hashes are to be patched when the final vmlinux is made, in the step that strips it:
+// Hashes are to be patched when the final vmlinux is made, in the step that strips it:
 // https://lists.ozlabs.org/pipermail/linuxppc-dev/2026-February/291951.html
 #[test]
 fn f8_one_pass_is_the_same_as_one_after_the_other() {

@@ -1,4 +1,4 @@
-//! PEERS.md, Errors or not.
+//! docs/peers.md: errors or not.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! PEERS.md, Flags and types; symbols of removed sections.
+//! docs/peers.md: flags and types; symbols of removed sections.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! PEERS.md, What the kernel's build relies on, as far as sections go.
+//! What the kernel's build relies on, as far as sections go.
 
 use super::*;
 

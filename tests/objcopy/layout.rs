@@ -1,4 +1,4 @@
-//! PEERS.md, Layout: where sections and segments are afterwards.
+//! docs/peers.md: layout, where sections and segments are afterwards.
 
 use super::*;
 

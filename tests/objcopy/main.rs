@@ -1,4 +1,4 @@
-//! `elfgraft objcopy`: GNU's spellings, and what each option does, row by row of PEERS.md.
+//! `elfgraft objcopy`: GNU's spellings, and what each option does, row by row of docs/peers.md.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

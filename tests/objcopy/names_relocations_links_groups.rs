@@ -1,4 +1,4 @@
-//! PEERS.md, Names, relocation sections, links, groups.
+//! docs/peers.md: names, relocation sections, links, groups.
 
 use super::*;
 

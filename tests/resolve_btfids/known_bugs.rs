@@ -1,4 +1,4 @@
-//! KNOWN-BUGS, group E, and the limits of the kernel's tool: an answer, or an error that says what and where.
+//! What people reported, group e, and the limits of the kernel's tool: an answer, or an error that says what and where.
 
 use elfgraft_testkit::btf::{Btf, FUNC, functions};
 use elfgraft_testkit::btf_ids::{Entry, Member, btf_ids};

@@ -2,7 +2,7 @@
 //! for the same input: `testdata/resolve_btfids` holds that, and is renewed with `RESOLVE_BTFIDS=/path/to/the/tool`; random
 //! modules are compared with it directly where that variable is set. The rest is read with the test kit and `model.rs`.
 //!
-//! Tests named e1, e3 and so on are rows of KNOWN-BUGS.
+//! Tests named e1, e3 and so on are about what people reported: the link stands above each.
 
 // clippy.toml allows it in tests, but not in what they call.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::cast_possible_truncation)]

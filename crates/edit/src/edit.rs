@@ -94,8 +94,8 @@ pub struct Edits<'a> {
     pub flat: bool,
 }
 
-/// The alignment of a section that is added without a choice: 4 for BTF, whose readers use aligned 32-bit loads
-/// (KNOWN-BUGS B6), else 1. In drop-in mode 1, as GNU's.
+/// The alignment of a section that is added without a choice: 4 for BTF, whose readers use aligned 32-bit loads,
+/// else 1. In drop-in mode 1, as GNU's.
 pub(crate) fn default_alignment(name: &[u8], drop_in: bool) -> u64 {
     match name {
         b".BTF" | b".BTF.base" | b".BTF_ids" if !drop_in => 4,

@@ -1,7 +1,8 @@
 //! `-O binary`: the loadable contents of a file as they lie in memory, from the lowest load address on.
 //!
-//! A section's place is its load address: its address, or where its segment's `p_paddr` puts it. Nothing is re-aligned
-//! (KNOWN-BUGS C4), gaps are holes that occupy no disk (C1, C3), and a hole too large to be meant is refused.
+//! A section's place is its load address: its address, or where its segment's `p_paddr` puts it. Nothing is re-aligned:
+//! code at a load address would not be where it is looked for. Gaps are holes that occupy no disk, and a hole too large to
+//! be meant is refused: one stray address makes GNU objcopy write gigabytes.
 
 use std::borrow::Cow;
 
@@ -40,7 +41,7 @@ impl Default for FlatOptions {
 const MAX_ZEROS: u64 = 1 << 24;
 
 /// The flat image of a file after `edits` of its sections. Sections that were named by `--only-section` are taken even
-/// if they are not allocated, when none of them is (KNOWN-BUGS B11, B12).
+/// if they are not allocated, when none of them is: an empty image of what was named would boot nothing.
 ///
 /// # Errors
 /// Those of [`crate::plan`]; if there is nothing to write, sections overlap, or the image is larger than `max_size`.

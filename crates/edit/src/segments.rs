@@ -38,7 +38,7 @@ fn holds(segment: &ProgramHeader, header: &SectionHeader) -> bool {
 }
 
 /// Which `PT_LOAD` segments shrink because the sections at their end leave: to the last section that stays, as with
-/// GNU objcopy (PEERS.md, "Layout"). A segment that loses its only section keeps its size, and so does one that holds
+/// GNU objcopy. A segment that loses its only section keeps its size, and so does one that holds
 /// other bytes than zeros beyond the last section.
 pub(crate) fn shrink(image: &Image, leaves: &dyn Fn(SectionIndex) -> bool) -> Vec<Resized> {
     let mut changes = Vec::new();

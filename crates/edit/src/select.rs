@@ -1,6 +1,6 @@
 //! Section name patterns: `*`, `?`, `[a-z]`, `[!a]`, `\x`, and a leading `!` that keeps what it matches.
 //!
-//! A pattern set is no program: order does not matter, a matching `!pattern` always wins (KNOWN-BUGS B15).
+//! A pattern set is no program: order does not matter, a matching `!pattern` always wins.
 
 /// One pattern, over the bytes of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -36,7 +36,7 @@ impl Rewrite<'_, '_> {
         put(self.bytes.get_or_insert_with(|| self.table.bytes().to_vec()), at, new);
     }
 
-    /// The group lives, so its signature does; what it was defined in does not (KNOWN-BUGS D9).
+    /// The group lives, so its signature does; what it was defined in does not: SHN_UNDEF, and the index of no other section.
     fn undefine(&mut self, number: u32) {
         self.undefined += 1;
         self.put(self.table.shndx_offset(number), &half(self.image.format, SHN_UNDEF));

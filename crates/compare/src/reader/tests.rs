@@ -62,7 +62,7 @@ fn pieces_and_whole_agree_on_generated_files() {
     assert!(refused > 0, "none with names goblin refuses");
 }
 
-/// KNOWN-BUGS D7, https://github.com/m4b/bingrep/issues/21: goblin 0.10 reads extended numbering.
+/// https://github.com/m4b/bingrep/issues/21: goblin 0.10 reads extended numbering.
 #[test]
 fn more_sections_than_the_header_can_count() {
     for format in Format::FOUR {
@@ -80,7 +80,7 @@ fn more_sections_than_the_header_can_count() {
     }
 }
 
-/// KNOWN-BUGS D21, https://github.com/m4b/goblin/issues/120.
+/// https://github.com/m4b/goblin/issues/120.
 #[test]
 fn names_are_bytes() {
     let name = b"\xf4\x65\x02";

@@ -7,7 +7,7 @@ use crate::{Btf, Endian, Error, Kind};
 
 const ORDERS: [Endian; 2] = [Endian::Little, Endian::Big];
 
-/// KNOWN-BUGS B2 and its input G4, E1: three kfuncs with different flags, whose IDs sort to another order.
+/// The smallest module whose flags a sort mixes up: three kfuncs with different flags, whose IDs sort to another order.
 fn g4(endian: Endian) -> File {
     File::new(endian, |b| {
         b.id("struct__nf_conn");
