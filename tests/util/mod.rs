@@ -9,10 +9,12 @@ pub mod faults;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io::Write;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
 
 use elfgraft_testkit::read::ReadElf;
 use tempfile::TempDir;
@@ -157,8 +159,14 @@ impl<'d> Cmd<'d> {
         self
     }
 
-    /// Runs as another user; needs root.
+    /// Runs as another user; needs root. Ours is called through a file that is open, since that user may not be allowed
+    /// to enter the directory it is in: root's home is often closed.
     pub fn user(mut self, uid: u32) -> Self {
+        static OPEN: OnceLock<OwnedFd> = OnceLock::new();
+        // Unlike the file, its duplicate stays open in what is run.
+        let open = || rustix::io::dup(fs::File::open(ELFGRAFT).unwrap()).unwrap();
+        let path = format!("/proc/self/fd/{}", OPEN.get_or_init(open).as_raw_fd());
+        self.words.iter_mut().filter(|word| *word == ELFGRAFT).for_each(|word| *word = path.clone().into());
         self.user = Some(uid);
         self
     }

@@ -9,7 +9,7 @@ use elfgraft_edit::{
 use elfgraft_elf::Image;
 use elfgraft_patch::{Patch, to_vec};
 
-use crate::records::{ihex, srec};
+use elfgraft::records::{ihex, srec};
 
 /// What came of an operation: the size of its result in bytes, or why it was refused.
 pub type Outcome = Result<usize, String>;
@@ -138,7 +138,7 @@ fn records(file: &[u8], f: impl Fn(&[elfgraft_edit::Loaded]) -> Result<Vec<u8>, 
 fn btf_ids(file: &[u8]) -> Outcome {
     let path = std::path::Path::new("x");
     let image = Image::parse(file).map_err(|e| e.to_string())?;
-    let found = crate::btf::section::IdsSection::find(path, &image).map_err(|e| e.to_string())?;
+    let found = elfgraft::btf::section::IdsSection::find(path, &image).map_err(|e| e.to_string())?;
     let section = found.ok_or("no BTF IDs")?;
     let _ = section.ids().check(None);
     section.ids().sort(&elfgraft_btf::ids::Options::default()).map(|o| o.data.len()).map_err(|e| e.to_string())

@@ -11,7 +11,7 @@ use elfgraft_patch::to_vec;
 
 use crate::choice::Choice;
 use crate::laws::{again, comes_back, edited, is_sound, is_table_end, nothing_else, remove, same, twice_is_once};
-use crate::records::{ihex, srec};
+use elfgraft::records::{ihex, srec};
 
 /// A name that no fixture has.
 const NEW: &[u8] = b".elfgraft.new";

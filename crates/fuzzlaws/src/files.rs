@@ -8,10 +8,10 @@ use std::path::Path;
 use elfgraft_edit::Edits;
 use elfgraft_patch::to_vec;
 
-use crate::archive::{is_archive, plan_archive};
 use crate::choice::Choice;
 use crate::laws::{is_sound, remove, same};
-use crate::{cli, report};
+use elfgraft::archive::{is_archive, plan_archive};
+use elfgraft::{cli, report};
 
 /// Command lines for the file `x`, whose second run must succeed and change nothing where the first succeeded.
 const COMMANDS: [&[&str]; 20] = [

@@ -2,8 +2,8 @@
 //!
 //! Each target is a function of bytes that panics when a promise is broken: the fuzz targets in `fuzz/` call it with
 //! inputs that libFuzzer makes up, `tests/replay.rs` with the fixtures, with inputs that once failed
-//! (`testdata/fuzz/TARGET/`), and with variations of both. The command is a program, no library, so its modules are
-//! compiled into this crate under the names that they have there.
+//! (`testdata/fuzz/TARGET/`), and with variations of both. Parts of the command that can be called one by one are in
+//! its library, which is for this only.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -11,40 +11,6 @@
     clippy::cast_possible_truncation,
     reason = "tests only: a panic is a failed test"
 )]
-
-/// The modules of the command, as in `src/main.rs`.
-macro_rules! command {
-    ($($name:ident $path:literal)*) => { $(
-        #[path = $path]
-        #[allow(dead_code, missing_docs, reason = "the targets call some of it")]
-        mod $name;
-    )* };
-}
-command! {
-    addresses "../../../src/addresses.rs"
-    archive "../../../src/archive.rs"
-    blob "../../../src/blob.rs"
-    btf "../../../src/btf/mod.rs"
-    cli "../../../src/cli.rs"
-    diff "../../../src/diff.rs"
-    jobs "../../../src/jobs.rs"
-    layout "../../../src/layout/mod.rs"
-    manual "../../../src/manual.rs"
-    module_hashes "../../../src/module_hashes/mod.rs"
-    native "../../../src/native.rs"
-    objcopy "../../../src/objcopy.rs"
-    progress "../../../src/progress.rs"
-    records "../../../src/records.rs"
-    report "../../../src/report.rs"
-    resolve_btfids "../../../src/resolve_btfids/mod.rs"
-    response "../../../src/response.rs"
-    run "../../../src/run.rs"
-    show "../../../src/show.rs"
-    strip "../../../src/strip.rs"
-    symbols "../../../src/symbols.rs"
-    targets "../../../src/targets.rs"
-    verify "../../../src/verify/mod.rs"
-}
 
 mod choice;
 pub mod each;

@@ -5,7 +5,9 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 use elfgraft_edit::{FlagSet, Pattern, Patterns};
 
-use crate::{blob, cli, ids, response, targets};
+use elfgraft::{blob, cli, response, targets};
+
+use crate::ids;
 
 /// Byte 0 picks what the text is.
 pub fn text(input: &[u8]) {

@@ -6,10 +6,12 @@
 
 use std::env;
 use std::fs::{self, File, Permissions};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use elfgraft_patch::{Builder, Input, Kind, Options, Patch, WriteOptions, commit, replace, write_file};
 use tempfile::TempDir;
@@ -19,6 +21,14 @@ const IN_PLACE: Options = Options { in_place: true, ..PLAIN };
 const CHILD: &str = "ELFGRAFT_TEST_CHILD";
 const NOBODY: u32 = 65534;
 
+/// This program, for a user who may not enter the directory it is in (root's home is often closed): the file is open,
+/// and unlike the first descriptor its duplicate stays open in what is run.
+fn this_program() -> String {
+    static OPEN: OnceLock<OwnedFd> = OnceLock::new();
+    let open = || rustix::io::dup(File::open(env::current_exe().unwrap()).unwrap()).unwrap();
+    format!("/proc/self/fd/{}", OPEN.get_or_init(open).as_raw_fd())
+}
+
 /// Runs this file's test `name` again in a child process, after the shell command `setup` and as
 /// an ordinary user. True in that child: go on and test.
 fn in_child(name: &str, setup: &str) -> bool {
@@ -26,7 +36,7 @@ fn in_child(name: &str, setup: &str) -> bool {
         return true;
     }
     let mut child = Command::new("sh");
-    child.args(["-c", &format!("{setup}; exec \"$0\" \"$@\"")]).arg(env::current_exe().unwrap());
+    child.args(["-c", &format!("{setup}; exec \"$0\" \"$@\"")]).arg(this_program());
     child.args(["--exact", name, "--nocapture"]).env(CHILD, "1");
     if rustix::process::geteuid().is_root() {
         child.uid(NOBODY).gid(NOBODY);
@@ -171,7 +181,7 @@ fn owner_and_special_bits_stay_together() {
     chown(&path, Some(0), Some(0)).unwrap();
     set_mode(&path, 0o6755);
     set_mode(dir.path(), 0o777);
-    let status = Command::new(env::current_exe().unwrap())
+    let status = Command::new(this_program())
         .args(["--exact", "replaces_a_file_of_somebody_else"])
         .env("ELFGRAFT_TEST_FILE", &path)
         .uid(NOBODY)
