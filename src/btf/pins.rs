@@ -2,7 +2,8 @@
 //!
 //! An entry that moves takes its `__BTF_ID__` symbol along, and a relocation by that symbol follows. Section symbol plus
 //! addend, or the symbol of something else, does not follow: an entry reached that way is *pinned*. Compilers point to
-//! the starts of sets and to words of lists like that, which never move; nothing in the kernel points to an entry.
+//! sets, to their arrays (at the first entry) and to words of lists like that, which never move; nothing in the kernel
+//! points to an entry.
 //!
 //! Errs to the side of a pin too few: what code means by an instruction whose relocation is not known here is not seen,
 //! and in a linked file neither is any reference that the linker resolved without leaving a relocation.

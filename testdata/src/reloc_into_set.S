@@ -26,7 +26,11 @@ __BTF_ID__func__first__2:
 
 	.data
 	.quad __BTF_ID__set8__s
+	/* The first pair is where the array is: that is allowed. */
 	.quad __BTF_ID__func__second__1
+#ifndef BY_SYMBOL
+	.quad __BTF_ID__func__first__2
+#endif
 
 	.text
 	.globl first, second

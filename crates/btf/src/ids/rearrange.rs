@@ -15,7 +15,8 @@ pub struct Options<'a> {
     /// Whether symbols may be taken to be at their entries where nothing proves it, and nothing the contrary.
     pub trust_symbols: bool,
     /// Offsets in the section that relocations point to other than through a symbol of their own: section symbol plus
-    /// addend, or a symbol and an addend that is not 0. Entries there cannot move.
+    /// addend, or a symbol and an addend that is not 0. Entries there cannot move, but for the first of a set, whose address
+    /// is that of the array.
     pub pinned: &'a [u64],
 }
 
@@ -180,7 +181,9 @@ impl<'a> Ids<'a> {
         // The kernel compares IDs as signed ints.
         entries.sort_by_key(|entry| (entry.id.cast_signed(), entry.key, entry.slot));
         if entries.iter().enumerate().any(|(slot, entry)| slot != entry.slot) {
-            let body = set.entry(0) as u64..set.end() as u64;
+            // Where the first entry is, the array is: code that looks for an ID in a set, or goes through it, has that
+            // address and adds to it. It means all entries, in whichever order.
+            let body = set.entry(1) as u64..set.end() as u64;
             let first = pinned.partition_point(|&target| target < body.start);
             if let Some(&target) = pinned.get(first).filter(|target| body.contains(target)) {
                 return Err(Error::PinnedSet { set: set.label(), offset: set.offset as u64, target });
