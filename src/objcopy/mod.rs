@@ -1,27 +1,27 @@
 //! `elfgraft objcopy`: GNU's spelling of section edits.
 
+mod formats;
+mod values;
+
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use elfgraft_edit::{
-    Content, EditError, Edits, FlagSet, FlatOptions, Object, Pattern, Patterns, Plan, Rename, Target, loaded, object,
-    plan, plan_flat, plan_only_keep_debug, to_elf32,
-};
-use elfgraft_elf::consts::{SHF_ALLOC, SHF_WRITE};
-use elfgraft_elf::encode::e_entry;
-use elfgraft_elf::{Endianness, Image};
-use elfgraft_patch::{Builder, Input, shown};
+use elfgraft_edit::{Content, Edits, Pattern, Target, plan, plan_flat, plan_only_keep_debug, to_elf32};
+use elfgraft_elf::Image;
+use elfgraft_patch::Input;
 
 use crate::addresses::AddressArgs;
 use crate::archive::{is_archive, plan_archive};
-use crate::blob::{Blob, assignment, load, number, open, outputs};
-use crate::records::{ihex, srec};
+use crate::blob::{Blob, load, number, open, outputs};
 use crate::report::Error;
 use crate::run::{self, Output, finish};
 use crate::strip::strip_of;
 use crate::symbols::{RebindArgs, SymbolArgs};
 use crate::targets::{self, TargetFormat};
+use formats::{FormArgs, check_format, new_object, records};
+pub use values::{by_pattern, flags, patterns};
+use values::{bytes_of, debuglink, rename};
 
 /// What `--version` says behind the tool's name: build scripts read `name (package) version` in the first line.
 pub const VERSION: &str = concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"));
@@ -177,68 +177,6 @@ Examples:
   What would be written, and why:
     elfgraft objcopy --dry-run -R .comment x.o";
 
-/// Formats of input and output.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Formats")]
-struct FormArgs {
-    /// Format of the input: `binary`, or an ELF format as BFD names it
-    ///
-    /// An ELF format must be the file's own: EI_CLASS, EI_DATA and e_machine are checked. With `binary` all bytes
-    /// become section .data (SHF_ALLOC and SHF_WRITE) of a new ET_REL object, with symbols for start, end and size.
-    #[arg(short = 'I', long, value_name = "TARGET")]
-    input_target: Option<String>,
-    /// Format of the output: the file's own, `binary`, `srec`, `ihex`, or `elf32-x86-64`
-    ///
-    /// `binary` is the contents of SHF_ALLOC sections at their load addresses (p_paddr), no headers; `srec` and
-    /// `ihex` are the same as text. `elf32-x86-64` makes ELFCLASS32 of an elf64-x86-64 object: its headers, symbols
-    /// and relocations are narrowed.
-    #[arg(short = 'O', long, value_name = "TARGET")]
-    output_target: Option<String>,
-    /// Format of input and output
-    #[arg(short = 'F', long, value_name = "TARGET", conflicts_with_all = ["input_target", "output_target"])]
-    target: Option<String>,
-    /// Processor of a new object; the output format says it already, accepted for GNU's sake
-    #[arg(short = 'B', long, value_name = "ARCH")]
-    binary_architecture: Option<String>,
-    /// With `-O binary`: the byte between sections [default: 0]
-    #[arg(long, value_name = "BYTE")]
-    gap_fill: Option<OsString>,
-    /// With `-O binary`: fill up to this load address
-    #[arg(long, value_name = "ADDRESS")]
-    pad_to: Option<OsString>,
-    /// With `-O binary`: refuse an image of more bytes [default: 1 GiB]
-    #[arg(long, value_name = "BYTES")]
-    max_size: Option<OsString>,
-}
-
-impl FormArgs {
-    fn parse(option: &str, name: &Option<String>) -> Result<Option<TargetFormat>, Error> {
-        name.as_deref().map(|name| TargetFormat::parse(option, name)).transpose()
-    }
-
-    fn input(&self) -> Result<Option<TargetFormat>, Error> {
-        Ok(Self::parse("-F", &self.target)?.or(Self::parse("-I", &self.input_target)?))
-    }
-
-    fn output(&self) -> Result<Option<TargetFormat>, Error> {
-        Ok(Self::parse("-F", &self.target)?.or(Self::parse("-O", &self.output_target)?))
-    }
-
-    fn flat(&self) -> Result<FlatOptions, Error> {
-        let mut options = FlatOptions::default();
-        if let Some(text) = &self.gap_fill {
-            let value = number("--gap-fill", text)?;
-            options.gap_fill =
-                u8::try_from(value).map_err(|_| Error::Usage(format!("--gap-fill: {value} is not a byte")))?;
-        }
-        options.pad_to = self.pad_to.as_ref().map(|text| number("--pad-to", text)).transpose()?;
-        if let Some(text) = &self.max_size {
-            options.max_size = number("--max-size", text)?;
-        }
-        Ok(options)
-    }
-}
-
 impl ObjcopyArgs {
     /// Why this is nothing for `verify`, which edits copies.
     pub fn elsewhere(&self) -> Option<&'static str> {
@@ -255,6 +193,7 @@ impl ObjcopyArgs {
         let dumps = outputs("--dump-section", &self.dump_section)?;
         let edits = self.edits(&added, &updated)?;
 
+        let target = self.output.as_deref().unwrap_or(&self.input);
         let mut file = open(&self.input)?;
         let (from, to) = (self.form.input()?, self.form.output()?);
         if matches!(from, Some(TargetFormat::Srec | TargetFormat::Ihex)) {
@@ -268,14 +207,14 @@ impl ObjcopyArgs {
                 return Err(Error::file(&self.input, text));
             }
             let plan = plan_archive(&self.input, file.bytes(), &edits)?;
-            return finish(&file, self.output.as_deref().unwrap_or(&self.input), &plan, self.out);
+            return finish(&file, target, &plan, self.out);
         }
         if from == Some(TargetFormat::Binary) {
-            file = Input::from_bytes(&self.input, self.object(&file, to)?);
+            file = Input::from_bytes(&self.input, new_object(&file, to)?);
         }
         let mut image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
         if let Some(from) = from {
-            self.check_format(&image, from)?;
+            check_format(&self.input, &image, from)?;
         }
         if matches!(to, Some(TargetFormat::Elf(wanted)) if targets::is_x32_of(wanted, image.format)) {
             let converted = to_elf32(&image).map_err(Error::edit(&self.input))?;
@@ -283,7 +222,7 @@ impl ObjcopyArgs {
             image = Image::parse(file.bytes()).map_err(Error::edit(&self.input))?;
         }
         if let Some(to) = to {
-            self.check_format(&image, to)?;
+            check_format(&self.input, &image, to)?;
         }
         let mut edits = edits;
         if let Some(path) = &self.add_gnu_debuglink {
@@ -291,8 +230,8 @@ impl ObjcopyArgs {
             edits.add.push(Content { section: b".gnu_debuglink".to_vec(), bytes });
             edits.align.push((Pattern::new(b".gnu_debuglink"), 4));
         }
-        let records = matches!(to, Some(TargetFormat::Srec | TargetFormat::Ihex));
-        let flat = to == Some(TargetFormat::Binary) || records;
+        let as_text = matches!(to, Some(TargetFormat::Srec | TargetFormat::Ihex));
+        let flat = to == Some(TargetFormat::Binary) || as_text;
         let nothing = self.asks_for_nothing() && edits.symbols.is_empty() && edits.addresses.is_empty();
         let only_dumps = !dumps.is_empty() && self.output.is_none() && !flat && nothing;
         // The plan comes first: an edit that is refused must not leave dumps behind.
@@ -302,7 +241,7 @@ impl ObjcopyArgs {
         let plan = match (only_dumps, flat) {
             _ if self.only_keep_debug => Some(plan_only_keep_debug(&image)),
             (true, _) => None,
-            _ if records => Some(self.records(&image, &edits, to)),
+            _ if as_text => Some(records(&image, &edits, to, target)),
             (_, true) => Some(plan_flat(&image, &edits, self.form.flat()?)),
             _ => Some(plan(&image, &edits)),
         };
@@ -312,50 +251,8 @@ impl ObjcopyArgs {
             dump.run(&image, &self.input, self.out)?;
         }
         match &plan {
-            Some(plan) => finish(&file, self.output.as_deref().unwrap_or(&self.input), plan, self.out),
+            Some(plan) => finish(&file, target, plan, self.out),
             None => Ok(()),
-        }
-    }
-
-    /// `-O srec` and `-O ihex`: the text, as a plan.
-    fn records<'a>(&self, image: &Image<'a>, edits: &Edits, to: Option<TargetFormat>) -> Result<Plan<'a>, EditError> {
-        let parts = loaded(image, edits)?;
-        let entry = edits.addresses.entry(e_entry(image.format, image.file()))?;
-        let name = self.output.as_deref().unwrap_or(&self.input).as_os_str().as_bytes();
-        let text = match to {
-            Some(TargetFormat::Srec) => srec(&parts, name, entry),
-            _ => ihex(&parts, entry),
-        }?;
-        let len = text.len() as u64;
-        let mut out = Builder::new(image.file().len() as u64);
-        out.write(0, text, "records");
-        Ok(Plan { patch: out.finish(len)?, decisions: Vec::new() })
-    }
-
-    /// `-I binary`: the object that holds the bytes of the file.
-    fn object(&self, file: &Input, to: Option<TargetFormat>) -> Result<Vec<u8>, Error> {
-        let Some(TargetFormat::Elf(format)) = to else {
-            return Err(Error::Usage("-I binary needs an ELF format to make: -O elf64-x86-64, for example".into()));
-        };
-        let name = self.input.as_os_str().as_bytes();
-        let spec = Object {
-            format,
-            e_flags: 0,
-            section: b".data",
-            sh_flags: SHF_WRITE | SHF_ALLOC,
-            align: 1,
-            symbols: Some(if name == b"-" { b"stdin" } else { name }),
-        };
-        object(&spec, file.bytes()).map_err(Error::edit(&self.input))
-    }
-
-    fn check_format(&self, image: &Image, target: TargetFormat) -> Result<(), Error> {
-        match target {
-            TargetFormat::Elf(format) if !targets::same(format, image.format) => {
-                let (has, wants) = (targets::name(image.format), targets::name(format));
-                Err(Error::file(&self.input, format!("it is {has}; conversion to or from {wants} is not supported")))
-            }
-            _ => Ok(()),
         }
     }
 
@@ -414,56 +311,4 @@ impl ObjcopyArgs {
             ..Edits::default()
         })
     }
-}
-
-fn bytes_of(text: &Option<OsString>) -> Vec<u8> {
-    text.as_ref().map(|t| t.as_bytes().to_vec()).unwrap_or_default()
-}
-
-/// Contents of `.gnu_debuglink`: the file's name without directories, padded to 4 bytes, and its CRC-32 in the byte
-/// order of the ELF file (gdb manual, "Separate Debug Files").
-fn debuglink(path: &Path, endian: Endianness) -> Result<Vec<u8>, Error> {
-    let name = path.file_name().ok_or_else(|| Error::Usage(format!("'{}' names no file", shown(&path))))?;
-    let crc = crc32fast::hash(open(path)?.bytes());
-    let mut bytes = name.as_bytes().to_vec();
-    bytes.push(0);
-    bytes.resize(bytes.len().next_multiple_of(4), 0);
-    bytes.extend(if endian == Endianness::Little { crc.to_le_bytes() } else { crc.to_be_bytes() });
-    Ok(bytes)
-}
-
-/// Section patterns of an option.
-pub fn patterns(values: &[OsString]) -> Patterns {
-    values.iter().map(|v| Pattern::new(v.as_bytes())).collect()
-}
-
-/// `PATTERN=VALUE` values of an option.
-pub fn by_pattern<T>(
-    option: &str,
-    values: &[OsString],
-    parse: impl Fn(&std::ffi::OsStr) -> Result<T, Error>,
-) -> Result<Vec<(Pattern, T)>, Error> {
-    values
-        .iter()
-        .map(|value| {
-            let (pattern, value) = assignment(option, value)?;
-            Ok((Pattern::new(pattern), parse(value)?))
-        })
-        .collect()
-}
-
-/// Section flags of an option, which the message names.
-pub fn flags(option: &str, words: &[u8]) -> Result<FlagSet, Error> {
-    FlagSet::parse(&String::from_utf8_lossy(words)).map_err(|e| Error::Usage(format!("{option}: {e}")))
-}
-
-fn rename(value: &OsString) -> Result<Rename, Error> {
-    let (from, value) = assignment("--rename-section", value)?;
-    let mut words = value.as_bytes().splitn(2, |&b| b == b',');
-    let to = words.next().unwrap_or_default().to_vec();
-    if to.is_empty() {
-        return Err(Error::Usage(format!("--rename-section: '{}=' has no new name", from.escape_ascii())));
-    }
-    let flags = words.next().map(|list| flags("--rename-section", list));
-    Ok(Rename { from: from.to_vec(), to, flags: flags.transpose()? })
 }
