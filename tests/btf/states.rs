@@ -171,6 +171,43 @@ fn sorted_by_the_kernels_tool_and_the_base_has_changed_is_refused() {
 }
 
 #[test]
+fn ids_that_fit_the_given_and_the_final_btf_are_refused_where_flags_depend_on_it() {
+    let format = Format::X86_64;
+    let dir = Dir::new();
+    // Final BTF is sorted by name, so it has each of these functions at the other's ID.
+    let raw = btfs(format, 3, &["two", "one"]);
+    let of_final = btfs(format, 3, &["one", "two"]);
+    for (name, data) in [("base", &raw.base), ("raw", &raw.split), ("final", &of_final.split)] {
+        dir.write(name, data);
+    }
+    let embed =
+        |more: &[&'static str]| [&["btf", "embed", "--btf", "raw", "--btf-base", "base"], more, &["m.ko"]].concat();
+    let one_and_two = |second: u32| {
+        let entries = vec![Entry::set8("kfuncs", funcs(&[("one", 1), ("two", second)]))];
+        module(format, &entries).build()
+    };
+    let fresh = one_and_two(2);
+    let sorted = upstream(&fresh, &of_final.types);
+    dir.write("m.ko", &sorted);
+    dir.elfgraft(&embed(&[])).fails(&["'m.ko'", "fit both", "'one' has the flags 0x2 or 0x1", "relink"]);
+    let ours = dir.elfgraft(&["resolve_btfids", "-b", "base", "--btf", "raw", "m.ko"]);
+    assert!(ours.code() == Some(255) && ours.stderr().contains("'one' has the flags 0x2 or 0x1"), "{}", ours.stderr());
+    same(&dir.read("m.ko"), &sorted, "refused");
+    assert_eq!(dir.names().len(), 4, "{:?}", dir.names());
+    // What decides it: the BTF that was embedded, the user, or flags that are the same.
+    dir.elfgraft(&embed(&["--trust-symbols"])).ok();
+    resolved(&dir, "m.ko", &fresh, &of_final.types);
+    dir.write("m.ko", &sorted);
+    with_btf(&dir, "m.ko", "final");
+    dir.elfgraft(&embed(&[])).ok();
+    resolved(&dir, "m.ko", &fresh, &of_final.types);
+    let same_flags = one_and_two(1);
+    dir.write("m.ko", upstream(&same_flags, &of_final.types));
+    dir.elfgraft(&embed(&[])).ok();
+    resolved(&dir, "m.ko", &same_flags, &of_final.types);
+}
+
+#[test]
 fn the_wrong_base_on_purpose_proves_nothing() {
     let (dir, a, _) = dir(Format::S390X);
     let fresh = module(Format::S390X, &shuffled()).build();

@@ -221,6 +221,16 @@ pub enum Error {
         /// Whether there was BTF that could have proven it: it does not fit the IDs.
         had_btf: bool,
     },
+    /// Occurs when the IDs of sorted sets fit both the BTF that is given and the BTF that is made of it, and the flags of a
+    /// kfunc depend on which of them they refer to.
+    AmbiguousIds {
+        /// The kfunc's name.
+        kfunc: String,
+        /// Its flags if they refer to the BTF that is made.
+        of_final: u32,
+        /// Its flags if they refer to the BTF that is given.
+        of_given: u32,
+    },
     /// Occurs when a set was sorted by a tool that left its symbols behind, and several entries without ID, with different
     /// flags, cannot be told apart.
     LostSymbols {
@@ -296,7 +306,7 @@ impl fmt::Display for Error {
                 write!(f, "BTF type {id} (FUNC) refers to type {target}, of kind {kind}, not a FUNC_PROTO")
             }
             Error::NotAPrototype { id, target, kind: None } => {
-                write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not a FUNC_PROTO")
+                write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not FUNC_PROTO")
             }
             Error::UnknownHeader { hdr_len } => {
                 write!(
@@ -317,6 +327,12 @@ impl fmt::Display for Error {
                 write!(f, "BTF would have {limit} beyond {max:#x}, the greatest that the kernel accepts")
             }
             Error::BadIds(finding) => write!(f, "section '.BTF_ids': {finding}"),
+            Error::AmbiguousIds { kfunc, of_final, of_given } => write!(
+                f,
+                "section '.BTF_ids' was sorted before, and its IDs fit both the BTF that is given and the one that is made \
+                 of it: '{kfunc}' has the flags {of_given:#x} or {of_final:#x}; relink the module, or keep the .BTF that \
+                 was embedded when it was sorted"
+            ),
             Error::UnprovenSymbols { set, offset, had_btf } => {
                 let why = if *had_btf {
                     "its IDs do not fit the BTF they should refer to"
