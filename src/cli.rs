@@ -120,6 +120,8 @@ pub fn parse(args: Vec<OsString>) -> Result<Command, Error> {
         Some("set") => Command::Set(parse_as("elfgraft set", tool("elfgraft set"))?),
         Some("objcopy") => Command::Objcopy(Box::new(parse_as("elfgraft objcopy", tool("elfgraft objcopy"))?)),
         Some("strip") => Command::Strip(Box::new(parse_as("elfgraft strip", tool("elfgraft strip"))?)),
+        Some("btf") => Command::Btf(parse_as("elfgraft btf", tool("elfgraft btf"))?),
+        Some("resolve_btfids") => Command::ResolveBtfids(ResolveBtfidsArgs::of(tool("resolve_btfids"))),
         // 1 means that files differ.
         Some("diff") => Cli::try_parse_from(args).map_err(|e| Error::from(e).or_trouble())?.command,
         _ => Cli::try_parse_from(args)?.command,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use elfgraft_btf::Btf;
+use elfgraft_btf::{Btf, Kind};
 use elfgraft_elf::Image;
 use elfgraft_patch::{Input, shown};
 
@@ -58,6 +58,14 @@ impl<'a> Source<'a> {
             return Err(self.refuse(STANDALONE));
         }
         Ok(btf)
+    }
+
+    /// Reads the BTF as a base, and finds these types in it on the way.
+    pub fn parse_base(&self, wanted: &[(Kind, &[u8])]) -> Result<Btf<'_>, Stop> {
+        if self.distilled.is_some() {
+            return self.parse(None);
+        }
+        Btf::parse_finding(self.data, wanted).map_err(|e| self.refuse(e))
     }
 
     /// An error about this BTF.

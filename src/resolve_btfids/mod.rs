@@ -165,7 +165,8 @@ fn resolve(options: &Options) -> Result<(), Stop> {
 
     let base_file = options.btf_base.as_deref().map(|path| Source::open("base BTF", path)).transpose()?;
     let base_source = base_file.as_ref().map(|file| Source::find("base BTF", file)).transpose()?;
-    let base = base_source.as_ref().map(|source| source.parse(None)).transpose()?;
+    let wanted = section.map(|section| section.ids().wanted()).unwrap_or_default();
+    let base = base_source.as_ref().map(|source| source.parse_base(&wanted)).transpose()?;
     let btf_file = options.btf.as_deref().map(|path| Source::open("BTF", path)).transpose()?;
     let source = Source::find("BTF", btf_file.as_ref().unwrap_or(&file))?;
     let btf = source.parse(base.as_ref())?;
@@ -244,6 +245,7 @@ impl Job<'_> {
                  --help",
                 shown(&self.path)
             )),
+            BtfError::AmbiguousIds { .. } => failed(format!("FAILED: '{}': {e}", shown(&self.path))),
             BtfError::CannotDistill { .. } => failed(format!("FAILED to distill base BTF: {e}")),
             BtfError::CannotRewrite { .. } | BtfError::UnknownHeader { .. } | BtfError::OverLimit { .. } => {
                 failed(format!("FAILED to sort BTF: {e}"))

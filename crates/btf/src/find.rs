@@ -1,6 +1,6 @@
 //! Types found by kind and name: one pass for a few names, an index for a base that many modules share.
 
-use crate::{Btf, Kind};
+use crate::{Btf, Kind, walk::Visit};
 use std::collections::HashMap;
 
 /// Types of one part of BTF by the hash of their name.
@@ -31,10 +31,16 @@ impl Btf<'_> {
             Some(base) => base.find_all(wanted),
             None => vec![Vec::new(); wanted.len()],
         };
-        match self.names.get() {
-            _ if wanted.is_empty() => {}
-            Some(index) => self.look_up(index, wanted, &mut found),
-            None => self.scan(wanted, &mut found),
+        if wanted.is_empty() {
+        } else if let Some(index) = self.names.get() {
+            self.look_up(index, wanted, &mut found);
+        } else if let Some(known) = self.found.as_ref().and_then(|known| known.all(wanted)) {
+            found.iter_mut().zip(known).for_each(|(found, ids)| found.extend(ids));
+        } else {
+            let mut search = Search::new(wanted, self.strings(), self.own_strings().start);
+            search.base = self.base();
+            self.visit(&mut search);
+            found.iter_mut().zip(search.confirmed(self)).for_each(|(found, ids)| found.extend(ids));
         }
         found
     }
@@ -48,11 +54,52 @@ impl Btf<'_> {
         }
     }
 
-    fn scan(&self, wanted: &[(Kind, &[u8])], found: &mut [Vec<u32>]) {
+    /// Whether the type of this ID exists and has this kind and name.
+    pub(crate) fn is_named(&self, id: u32, kind: Kind, name: &[u8]) -> bool {
+        self.get(id).is_some_and(|ty| ty.kind == kind && self.name(&ty) == Some(name))
+    }
+}
+
+/// What a search found, for the next one.
+#[derive(Debug)]
+pub(crate) struct Found(HashMap<(Kind, Vec<u8>), Vec<u32>>);
+
+impl Found {
+    /// The IDs of each wanted kind and name, if all of them were looked for.
+    fn all(&self, wanted: &[(Kind, &[u8])]) -> Option<Vec<&Vec<u32>>> {
+        wanted.iter().map(|&(kind, name)| self.0.get(&(kind, name.to_owned()))).collect()
+    }
+}
+
+/// Types of one batch of [`Search`].
+const BATCH: usize = 256;
+
+/// A search for a few names among all types, which it is shown one after the other.
+///
+/// Those of wanted kinds are gathered without a branch, since no processor predicts the next kind; then their names are
+/// looked at, many at once in the processor's eyes, and nearly all are passed over by their first eight bytes.
+pub(crate) struct Search<'w, 'a> {
+    wanted: &'w [(Kind, &'w [u8])],
+    by_hash: HashMap<u32, Vec<usize>>,
+    kinds: [bool; 256],
+    /// One bit for each [`head`] of a wanted name: 8 kB stay in the processor's nearest cache.
+    heads: Vec<u64>,
+    strings: &'a [u8],
+    first_string: u32,
+    /// Whose strings come before.
+    base: Option<&'a Btf<'a>>,
+    /// ID and name of types that have a wanted kind.
+    batch: [(u32, u32); BATCH],
+    len: usize,
+    /// ID and index in `wanted` of types whose names have a wanted hash.
+    candidates: Vec<(u32, usize)>,
+}
+
+impl<'w, 'a> Search<'w, 'a> {
+    /// A search in a part with these strings, which begin at this offset.
+    pub(crate) fn new(wanted: &'w [(Kind, &'w [u8])], strings: &'a [u8], first_string: u32) -> Self {
         let mut by_hash: HashMap<u32, Vec<usize>> = HashMap::new();
-        // Nearly all of a kernel's types are passed over by these two, before a name is read to its end.
         let mut kinds = [false; 256];
-        // One bit each: 8 kB stay in the processor's nearest cache.
         let mut heads = vec![0u64; 1 << 10];
         for (i, &(kind, name)) in wanted.iter().enumerate() {
             by_hash.entry(hash(name)).or_default().push(i);
@@ -60,26 +107,55 @@ impl Btf<'_> {
             let (word, bit) = head(name);
             heads[word] |= bit;
         }
-        let is_head = |heads: &[u64], name: &[u8]| {
-            let (word, bit) = head(name);
-            heads[word] & bit != 0
-        };
-        for (id, name_off) in self.names_of(&kinds) {
-            let Some(name) = self.strings_from(name_off).filter(|name| is_head(&heads, name)) else { continue };
-            let Some(hash) = hash_to_nul(name) else { continue };
-            for &i in by_hash.get(&hash).into_iter().flatten() {
-                if let (Some(&(kind, name)), Some(found)) = (wanted.get(i), found.get_mut(i))
-                    && self.is_named(id, kind, name)
-                {
-                    found.push(id);
-                }
-            }
-        }
+        let (batch, candidates) = ([(0, 0); BATCH], Vec::new());
+        Search { wanted, by_hash, kinds, heads, strings, first_string, base: None, batch, len: 0, candidates }
     }
 
-    /// Whether the type of this ID exists and has this kind and name.
-    pub(crate) fn is_named(&self, id: u32, kind: Kind, name: &[u8]) -> bool {
-        self.get(id).is_some_and(|ty| ty.kind == kind && self.name(&ty) == Some(name))
+    fn flush(&mut self) {
+        for &(id, name_off) in &self.batch[..self.len.min(BATCH)] {
+            let name = match name_off.checked_sub(self.first_string) {
+                Some(own) => self.strings.get(own as usize..),
+                None => self.base.and_then(|base| base.strings_from(name_off)),
+            };
+            let is_head = |name: &&[u8]| {
+                let (word, bit) = head(name);
+                self.heads[word] & bit != 0
+            };
+            if let Some(hash) = name.filter(is_head).and_then(hash_to_nul) {
+                self.candidates.extend(self.by_hash.get(&hash).into_iter().flatten().map(|&i| (id, i)));
+            }
+        }
+        self.len = 0;
+    }
+
+    /// The IDs of each wanted kind and name in `btf`, all of which was shown.
+    fn confirmed(mut self, btf: &Btf) -> Vec<Vec<u32>> {
+        self.flush();
+        let mut found = vec![Vec::new(); self.wanted.len()];
+        for (id, i) in self.candidates {
+            if let (Some(&(kind, name)), Some(found)) = (self.wanted.get(i), found.get_mut(i))
+                && btf.is_named(id, kind, name)
+            {
+                found.push(id);
+            }
+        }
+        found
+    }
+
+    /// The same, to be kept.
+    pub(crate) fn found(self, btf: &Btf) -> Found {
+        let names = self.wanted.iter().map(|&(kind, name)| (kind, name.to_owned()));
+        Found(names.zip(self.confirmed(btf)).collect())
+    }
+}
+
+impl Visit for Search<'_, '_> {
+    fn record(&mut self, id: u32, kind: u8, name_off: u32) {
+        if self.len == BATCH {
+            self.flush();
+        }
+        self.batch[self.len % BATCH] = (id, name_off);
+        self.len += usize::from(self.kinds[usize::from(kind)]);
     }
 }
 
@@ -141,6 +217,8 @@ mod tests {
                 btf.index_names();
                 btf.index_names();
             }
+            let known = Btf::parse_finding(&base_data, &[(Kind::Func, b"f"), (Kind::Struct, b"task")]).unwrap();
+            let on_known = Btf::parse_split(&data, &known).unwrap();
             let wanted: [(Kind, &[u8]); 5] = [
                 (Kind::Struct, b"task"),
                 (Kind::Func, b"f"),
@@ -151,7 +229,23 @@ mod tests {
             let same = vec![a, again, third];
             assert_eq!(btf.find_all(&wanted), [same.clone(), vec![f], vec![], vec![f + 1], same]);
             assert_eq!(base.find_all(&wanted[..2]), [vec![a], vec![f]]);
+            // All was looked for, or not all.
+            assert_eq!(known.find_all(&wanted[..2]), base.find_all(&wanted[..2]));
+            assert_eq!(known.find_all(&wanted), base.find_all(&wanted));
+            assert_eq!(on_known.find_all(&wanted), btf.find_all(&wanted));
         }
+    }
+
+    #[test]
+    fn more_types_than_a_batch_holds() {
+        let mut b = BtfBuilder::new(Endian::Little);
+        let ids: Vec<_> =
+            (0..3 * BATCH + 5).map(|n| b.structure(if n % 100 == 0 { "many" } else { "other" }, &[])).collect();
+        let data = b.build();
+        let wanted: [(Kind, &[u8]); 1] = [(Kind::Struct, b"many")];
+        let many: Vec<_> = ids.into_iter().step_by(100).collect();
+        assert_eq!(Btf::parse(&data).unwrap().find_all(&wanted).concat(), many);
+        assert_eq!(Btf::parse_finding(&data, &wanted).unwrap().find_all(&wanted).concat(), many);
     }
 
     #[test]

@@ -63,6 +63,7 @@ mod rewrite;
 #[cfg(any(test, feature = "testkit"))]
 pub mod testkit;
 mod validate;
+mod walk;
 
 pub use btf::Btf;
 pub use endian::Endian;

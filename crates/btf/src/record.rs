@@ -94,7 +94,9 @@ impl Shape {
 }
 
 /// By the number of the kind. A table: a kernel has a hundred thousand types, whose kinds no branch predicts.
-static SHAPES: [Shape; 20] = {
+static SHAPES: [Shape; 20] = SHAPES_OF_KINDS;
+
+const SHAPES_OF_KINDS: [Shape; 20] = {
     let mut shapes = [Shape::NONE; 20];
     let mut number = 0;
     while number < 20 {
@@ -109,10 +111,27 @@ pub(crate) fn record_size(kind: Kind, vlen: u32) -> Option<u64> {
     known_size(kind.number(), vlen)
 }
 
+/// Words that follow once, and per vlen, in each kind: two bits for each, so that all of them stay in a register. Where a
+/// record ends depends on where the one before did, and reading a table would be a third of that way.
+const WORDS: (u64, u64) = {
+    let (mut once, mut each, mut number) = (0, 0, 0);
+    while number < SHAPES.len() {
+        let shape = &SHAPES_OF_KINDS[number];
+        assert!(shape.once.is_multiple_of(4) && shape.once < 16 && shape.each.is_multiple_of(4) && shape.each < 16);
+        once |= (shape.once as u64 / 4) << (2 * number);
+        each |= (shape.each as u64 / 4) << (2 * number);
+        number += 1;
+    }
+    (once, each)
+};
+
 /// Bytes of a whole record of the kind with this number; `None` for a kind that is not known.
 pub(crate) fn known_size(kind: u8, vlen: u32) -> Option<u64> {
-    let shape = SHAPES.get(usize::from(kind)).filter(|_| kind != 0)?;
-    Some(HEAD as u64 + u64::from(shape.once) + u64::from(shape.each) * u64::from(vlen))
+    if kind == 0 || usize::from(kind) >= SHAPES.len() {
+        return None;
+    }
+    let words = |of: u64| of >> (2 * kind) & 3;
+    Some(HEAD as u64 + 4 * (words(WORDS.0) + words(WORDS.1) * u64::from(vlen)))
 }
 
 /// The kind in `info`. Before 7.x it had 5 bits and vlen 16, the others were 0: then both readings are the same.

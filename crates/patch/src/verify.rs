@@ -4,14 +4,14 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use crate::op::{Op, ZEROS};
+use crate::op::{Op, ZEROS, index};
 use crate::patch::Patch;
 use crate::to_vec::chunks;
 
 /// The offset of a block, of what `patch` writes, that `file` does not have; none when all is
 /// there. With `holes`, long zeros were never written and are not read.
 pub(crate) fn first_difference(file: &File, patch: &Patch<'_>, input: &[u8], holes: bool) -> io::Result<Option<u64>> {
-    let mut window = Window { file, at: 0, bytes: Vec::new() };
+    let mut window = Window { file, len: patch.output_len(), at: 0, bytes: Vec::new() };
     for piece in patch.pieces() {
         let skip = match piece.op {
             Op::Copy { .. } => true,
@@ -37,6 +37,8 @@ pub(crate) fn first_difference(file: &File, patch: &Patch<'_>, input: &[u8], hol
 /// A block of the file: one read serves many small comparisons.
 struct Window<'f> {
     file: &'f File,
+    /// Bytes of the file.
+    len: u64,
     at: u64,
     bytes: Vec<u8>,
 }
@@ -57,7 +59,7 @@ impl Window<'_> {
     /// Fills the window from `at` on, with less at the end of the file.
     fn read(&mut self, at: u64) -> io::Result<()> {
         self.at = at;
-        self.bytes.resize(ZEROS.len(), 0);
+        self.bytes.resize(index(self.len.saturating_sub(at)).min(ZEROS.len()), 0);
         let mut len = 0;
         while len < self.bytes.len() {
             match self.file.read_at(&mut self.bytes[len..], at + len as u64) {

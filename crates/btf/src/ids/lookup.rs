@@ -42,12 +42,19 @@ impl fmt::Display for Warning {
 }
 
 impl<'a> Ids<'a> {
+    /// Kind and name of each type that the IDs are to refer to, each once.
+    #[must_use]
+    pub fn wanted(&self) -> Vec<(Kind, &'a [u8])> {
+        let members = self.sets.iter().flat_map(|set| &set.members).chain(&self.lists);
+        // The kernel's tool has a tree per kind, walks it from the greatest name down, and the kinds in this order.
+        let wanted: BTreeSet<_> = members.map(|member| (member.kind, Reverse(member.name))).collect();
+        wanted.into_iter().map(|(kind, Reverse(name))| (kind, name)).collect()
+    }
+
     /// The first ID of each kind and name that a member wants and `btf` has.
     pub(super) fn look_up(&self, btf: &Btf, warnings: &mut Vec<Warning>) -> HashMap<(Kind, &'a [u8]), u32> {
         let members = || self.sets.iter().flat_map(|set| &set.members).chain(&self.lists);
-        // The kernel's tool has a tree per kind, walks it from the greatest name down, and the kinds in this order.
-        let wanted: BTreeSet<_> = members().map(|member| (member.kind, Reverse(member.name))).collect();
-        let wanted: Vec<_> = wanted.into_iter().map(|(kind, Reverse(name))| (kind, name)).collect();
+        let wanted = self.wanted();
         let found = btf.find_all(&wanted);
 
         // It stops to look for a kind when it has found as many names as the kind has symbols: the last of them is where
