@@ -124,10 +124,10 @@ pub fn error(e: &Error) {
     }
 }
 
-/// Whether warnings and notes are kept back: `verify` tries edits that people did not ask for.
+/// Whether warnings, notes and output are kept back: `verify` tries edits that people did not ask for.
 static QUIET: AtomicBool = AtomicBool::new(false);
 
-/// Keeps warnings and notes back, or no longer.
+/// Keeps warnings, notes and output back, or no longer.
 pub fn quiet(quiet: bool) {
     QUIET.store(quiet, Ordering::Relaxed);
 }
@@ -152,6 +152,9 @@ pub fn note(path: &Path, text: &str) {
 
 /// Writes to standard output. A reader that went away (`| head`) is no failure.
 pub fn print(text: &str) -> Result<(), Error> {
+    if QUIET.load(Ordering::Relaxed) {
+        return Ok(());
+    }
     progress::clear();
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

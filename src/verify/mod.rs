@@ -27,10 +27,10 @@ use tool::Tool;
 ///
 /// The laws: idempotence, path independence, inverse, non-interference, locality, input not written.
 ///
-/// `elfgraft verify set .BTF=F FILE...` and so on for objcopy, strip, remove, btf embed, btf-ids sort and resolve; options
-/// alone are objcopy's. With --command any other tool: `{file}` stands for the file to edit, `{blob}` for the contents.
-/// FILE is never written: copies of it are, up to five at a time, in a private directory in $TMPDIR. Exit status 1 if a law
-/// is broken.
+/// `elfgraft verify set .BTF=F FILE...` and so on for objcopy, strip, remove, btf embed, btf-ids sort and resolve,
+/// module-hashes patch and sign; options alone are objcopy's. With --command any other tool: `{file}` stands for the file
+/// to edit, `{blob}` for the contents. FILE is never written: copies of it are, up to five at a time, in a private
+/// directory in $TMPDIR. Exit status 1 if a law is broken.
 #[derive(Debug, clap::Args)]
 #[command(
     override_usage = "elfgraft verify [OPTIONS] EDIT... FILE...\n       elfgraft verify --command COMMAND FILE...",

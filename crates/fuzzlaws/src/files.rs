@@ -106,6 +106,7 @@ pub fn archive(input: &[u8]) {
     let Some((mut choice, rest)) = Choice::split(input, 4) else { return };
     let file = if is_archive(rest) { rest.to_vec() } else { [b"!<arch>\n", rest].concat() };
     let path = Path::new("lib.a");
+    report::quiet(true);
     let edits = match choice.below(3) {
         0 => Edits::default(),
         1 => remove(&[b".comment", b".debug_*"]),
