@@ -46,7 +46,8 @@ impl Btf<'_> {
                 return Err(Error::RecordTruncated { id, offset, size, available: rest.len() });
             };
             offsets.push(offset);
-            id = id.checked_add(1).ok_or(Error::TooLarge { part: Part::Types })?;
+            let Some(next) = id.checked_add(1) else { return Err(Error::TooLarge { part: Part::Types }) };
+            id = next;
             rest = behind;
         }
         Ok((offsets, id))
