@@ -6,7 +6,7 @@
 #
 # VMLINUX and its modules, as a distribution ships them (the first of them that has .BTF_ids is the single module); without
 # them testdata's, copied as often as needed. COUNT=n modules in the batch (default 1000), ROUNDS=n (default 3).
-# Needs hyperfine and GNU objcopy. The kernel's tool is timed as well where RESOLVE_BTFIDS=path names it, or
+# Needs GNU objcopy. The kernel's tool is timed as well where RESOLVE_BTFIDS=path names it, or
 # KERNEL_SOURCE=dir is a kernel's source to build it from (libelf's and zlib's headers are needed; nothing is written there).
 #
 # "As the build does": objcopy adds .BTF, objcopy writes .BTF_ids, and a third process patches the file. That third one
@@ -15,8 +15,9 @@ set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 elfgraft=$(realpath -- "${CARGO_TARGET_DIR:-$root/target}/release/elfgraft")
 count=${COUNT:-1000} rounds=${ROUNDS:-3} resolve=${RESOLVE_BTFIDS:-}
-for tool in hyperfine objcopy readelf; do
-    command -v $tool >/dev/null || { echo "bench-btf.sh: $tool is not installed" >&2; exit 1; }
+. "$root/scripts/bench-measure.sh"
+for tool in objcopy readelf; do
+    have $tool || { echo "bench-btf.sh: $tool is not installed" >&2; exit 1; }
 done
 
 dir=$(mktemp -d -p "${BENCH_DIR:-${TMPDIR:-/tmp}}")
@@ -82,35 +83,12 @@ chmod +x single kernel
 
 # --- Measuring ---------------------------------------------------------------------------------------------------
 
-# ratio RUNS PREPARE NAME COMMAND NAME COMMAND...: medians of all rounds, as ratios to the first.
-ratio() {
-    local runs=$1 prepare=$2 round
-    shift 2
-    local names=() commands=()
-    while [ $# -gt 0 ]; do names+=("$1") commands+=("$2"); shift 2; done
-    rm -f times.*
-    for ((round = 0; round < rounds; round++)); do
-        for row in "${!names[@]}"; do
-            hyperfine -N --style none --warmup 1 --runs "$runs" --prepare "sh -c '$prepare'" --export-json json \
-                "${commands[row]}" >/dev/null 2>&1
-            python3 -c 'import json; print(*json.load(open("json"))["results"][0]["times"], sep="\n")' >>"times.$row"
-        done
-    done
-    medians=()
-    for row in "${!names[@]}"; do
-        medians[row]=$(sort -g "times.$row" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')
-        awk -v name="${names[row]}" -v t="${medians[row]}" -v base="${medians[0]}" \
-            'BEGIN { printf "  %-58s %10.2f ms %8.2f x\n", name, t * 1000, t / base }'
-    done
-}
-
-# target TEXT ROW OTHER LIMIT: whether a row takes less than LIMIT times another.
-target() {
-    awk -v text="$1" -v t="${medians[$2]}" -v other="${medians[$3]}" -v limit="$4" 'BEGIN {
-        ok = t < other * limit
-        printf "  target: %s: %.3f, below %s: %s\n", text, t / other, limit, ok ? "held" : "MISSED"
-        exit !ok
-    }' || missed=1
+# compare RUNS PREPARE TITLE NAME COMMAND NAME COMMAND...
+compare() {
+    local runs=$1 prepare=$2 title=$3
+    shift 3
+    while [ $# -gt 0 ]; do add "$1" "$prepare" "$2"; shift 2; done
+    measure "$runs" "$title"
 }
 
 echo "date:     $(date +%F), load $(cut -d' ' -f1-3 /proc/loadavg)"
@@ -121,35 +99,32 @@ echo "elfgraft: $("$elfgraft" --version)"
 echo "objcopy:  $(objcopy --version | sed -n 1p)"
 
 embed="$elfgraft btf embed --raw --btf $dir/btf/$one.BTF"
-echo
-echo "One module of $(stat -c %s "fresh/$one") bytes with .BTF_ids, .BTF of $(stat -c %s "btf/$one.BTF") bytes"
 rows=('elfgraft btf embed' "$embed --btf-base $dir/base x/$one"
     '... base read out of vmlinux' "$embed --btf-base $vmlinux x/$one"
     'objcopy, objcopy, cp' "sh -c 'objcopy --add-section .BTF=btf/$one.BTF x/$one && objcopy --update-section .BTF_ids=btf/$one.BTF_ids x/$one && cp x/$one out'"
     'as the build does: objcopy, objcopy, patch' "$dir/single x/$one")
 [ -z "$resolve" ] || rows+=('objcopy, resolve_btfids' "$dir/kernel x/$one")
 mkdir x
-ratio 30 "cp fresh/$one x" "${rows[@]}"
+compare 30 "cp fresh/$one x" \
+    "One module of $(size "fresh/$one") bytes with .BTF_ids, .BTF of $(size "btf/$one.BTF") bytes" "${rows[@]}"
 target 'one module, to objcopy twice and a copy' 0 2 1
 
 # The process alone, on a base that is a vmlinux. A tool before 7.x writes into the module, a later one beside it.
 if [ -n "$resolve" ]; then
-    echo
-    echo "resolve_btfids of that module, whole process"
     args="-b $vmlinux --btf $dir/btf/$one.BTF x/$one"
-    ratio 30 "cp fresh/$one x" "elfgraft resolve_btfids" "$elfgraft resolve_btfids $args" \
+    compare 30 "cp fresh/$one x" "resolve_btfids of that module, whole process" \
+        "elfgraft resolve_btfids" "$elfgraft resolve_btfids $args" \
         "the kernel's resolve_btfids" "$resolve $args"
     target "resolve_btfids, to the kernel's" 0 1 0.3334
 fi
 
 mkdir many
-echo
-echo "$count modules, $(du -sk --apparent-size fresh | cut -f1) kB, $(find btf -name '*_ids' | wc -l) with .BTF_ids"
+title="$count modules, $(du -sk --apparent-size fresh | cut -f1) kB, $(find btf -name '*_ids' | wc -l) with .BTF_ids"
 rows=('elfgraft btf embed, one call' "sh -c 'cd many && exec $elfgraft btf embed --raw --btf ../btf/{}.BTF --btf-base $vmlinux *.ko'"
     '... one call each' "sh -c 'cd many && for f in *.ko; do $elfgraft btf embed --raw --btf ../btf/{}.BTF --btf-base $vmlinux \$f; done'"
     'as the build does, one after the other' "sh -c 'for f in many/*.ko; do $dir/single \$f; done'")
 [ -z "$resolve" ] || rows+=('objcopy, resolve_btfids, one after the other' "sh -c 'for f in many/*.ko; do $dir/kernel \$f; done'")
-ratio 1 'cp fresh/*.ko many' "${rows[@]}"
+compare 1 'cp fresh/*.ko many' "$title" "${rows[@]}"
 target "$count modules, to single runs as the build does" 0 2 0.1
 [ -z "$resolve" ] || target "$count modules, to single runs of the kernel's tool" 0 3 0.05
 exit $missed

@@ -5,6 +5,7 @@
 #   scripts/bench-hashes.sh [DIR]     # DIR with *.ko; without it copies of testdata's modules
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
+. "$root/scripts/bench-measure.sh"
 elfgraft=$(realpath -- "${CARGO_TARGET_DIR:-$root/target}/release/elfgraft")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -35,11 +36,10 @@ for _ in $(seq "${ROUNDS:-9}"); do
         echo "$((${EPOCHREALTIME/[.,]/} - from))" >> "$work/times.$row"
     done
 done
-median() { sort -n "$work/times.$1" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'; }
-first=$(median ours)
+first=$(median "$work/times.ours")
 echo "$count modules, $bytes bytes, $processors processors, load $(cut -d' ' -f1-3 /proc/loadavg)"
 for row in "${rows[@]}"; do
-    median "$row" | awk -v row="$row" -v bytes="$bytes" -v first="$first" \
+    median "$work/times.$row" | awk -v row="$row" -v bytes="$bytes" -v first="$first" \
         '{ printf "  %-14s %9.2f ms %6.0f MB/s %6.2f x\n", row, $1 / 1000, bytes / $1, $1 / first }'
 done
 if command -v openssl >/dev/null; then

@@ -5,6 +5,8 @@
 
 have() { command -v "$1" >/dev/null; }
 size() { stat -L -c %s "$1"; }
+# median [FILE]: of numbers, one a line; of standard input without a file.
+median() { sort -n "$@" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'; }
 
 names=() prepares=() commands=() medians=()
 # add NAME PREPARE COMMAND: one row. PREPARE runs before every run, and its time does not count.
@@ -28,7 +30,7 @@ else
             eval "$3" >/dev/null 2>&1
             end=${EPOCHREALTIME/./}
             [ "$run" = 0 ] || echo $((end - begin))
-        done | sort -n | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }'
+        done | median
     }
 fi
 
@@ -43,7 +45,7 @@ measure() {
     echo "$2"
     medians=()
     for row in "${!names[@]}"; do
-        medians[row]=$(sort -n "$dir/times.$row" | awk '{ t[NR] = $1 } END { print t[int((NR + 1) / 2)] }')
+        medians[row]=$(median "$dir/times.$row")
         awk -v name="${names[row]}" -v t="${medians[row]}" -v base="${medians[0]}" \
             'BEGIN { printf "  %-52s %10.2f ms %8.2f x\n", name, t / 1000, t / base }'
     done
