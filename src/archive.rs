@@ -12,7 +12,7 @@ use std::path::Path;
 
 use elfgraft_edit::{Edits, Plan, plan};
 use elfgraft_elf::consts::{SHT_SYMTAB, STB_LOCAL};
-use elfgraft_elf::{Image, SymbolSection};
+use elfgraft_elf::{ElfError, Image, SymbolSection};
 use elfgraft_patch::{Builder, to_vec};
 
 use crate::report::{self, Error};
@@ -21,6 +21,8 @@ use crate::run::warn_of_signature;
 const MAGIC: &[u8] = b"!<arch>\n";
 const THIN: &[u8] = b"!<thin>\n";
 const HEADER: usize = 60;
+/// Linux knows no longer paths, so no file could have such a name.
+const LONGEST_NAME: usize = 4096;
 
 /// Whether a file is an archive.
 pub fn is_archive(file: &[u8]) -> bool {
@@ -75,6 +77,8 @@ fn read<'a>(path: &Path, file: &'a [u8]) -> Result<(Vec<Member<'a>>, bool), Erro
         return Err(Error::file(path, "it is a thin archive: its members are other files; edit those"));
     }
     let (mut members, mut has_index, mut names): (Vec<Member>, bool, &[u8]) = (Vec::new(), false, &[]);
+    // Names may share bytes of their table, but an archive of a MB was made whose 8,000 members all had half of it for a name.
+    let (mut shared, limit) = (0, file.len().saturating_mul(4));
     let mut at = MAGIC.len();
     while at < file.len() {
         let header = file.get(at..at + HEADER).filter(|h| h.ends_with(b"`\n"));
@@ -102,7 +106,8 @@ fn read<'a>(path: &Path, file: &'a [u8]) -> Result<(Vec<Member<'a>>, bool), Erro
                 };
                 let name = name.strip_suffix(b"/").unwrap_or(name);
                 // No archiver writes them, and neither can be written back: `/` alone is the index, lines end names.
-                if name.is_empty() || name.contains(&b'\n') {
+                shared += name.len();
+                if name.is_empty() || name.contains(&b'\n') || name.len() > LONGEST_NAME || shared > limit {
                     return Err(damaged(path, "name of a member", at));
                 }
                 members.push(Member { name: name.to_vec(), contents });
@@ -114,18 +119,26 @@ fn read<'a>(path: &Path, file: &'a [u8]) -> Result<(Vec<Member<'a>>, bool), Erro
 }
 
 /// Names of the symbols that a member defines for others.
-fn defined(member: &[u8]) -> Result<Vec<Vec<u8>>, elfgraft_elf::ElfError> {
+fn defined(member: &[u8]) -> Result<Vec<Vec<u8>>, ElfError> {
     let mut names = Vec::new();
     if !member.starts_with(b"\x7fELF") {
         return Ok(names);
     }
     let image = Image::parse(member)?;
+    let mut shared = 0u64;
     for (index, _) in image.indexed().filter(|(_, h)| h.sh_type == SHT_SYMTAB) {
         let table = image.symbol_table(index)?;
         for symbol in table.iter().skip(1) {
             let symbol = symbol?.1;
             if symbol.bind() != STB_LOCAL && symbol.section != SymbolSection::Undefined {
-                names.push(table.name(&symbol)?.to_vec());
+                let name = table.name(&symbol)?;
+                shared = shared.saturating_add(name.len() as u64);
+                if shared > image.shared_limit() {
+                    let what =
+                        format!("the symbols of {} share names that are longer than the file", image.describe(index));
+                    return Err(ElfError::Invalid { what });
+                }
+                names.push(name.to_vec());
             }
         }
     }

@@ -3,6 +3,8 @@
 //! Code and data of a linked file know their addresses, so a section that lies in a segment keeps its `sh_addr`; only its
 //! load address, which nothing in the file knows, can change there, and only that of the whole segment.
 
+use std::collections::HashSet;
+
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, encode};
 use elfgraft_patch::Builder;
@@ -14,7 +16,7 @@ use crate::flat::{has_load_addresses, load_address};
 use crate::layout::content_size;
 use crate::resolve::{Slot, describe};
 use crate::segments;
-use crate::select::Pattern;
+use crate::select::{Chooser, Pattern};
 
 /// A change of an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,18 +84,14 @@ impl Addresses {
     }
 }
 
-/// What the options say of a section's address of one kind.
-fn chosen<'e>(edits: &'e Edits, names: [&[u8]; 2], kind: fn(&AddressEdit) -> bool) -> Option<&'e AddressEdit> {
-    let matches = |e: &&AddressEdit| names.iter().any(|n| !n.is_empty() && e.pattern.matches(n));
-    let mut all = edits.addresses.sections.iter().filter(|e| kind(e));
-    if all.clone().any(|e| e.pattern.is_negative() && matches(&e)) {
-        return None;
-    }
-    all.rfind(|e| !e.pattern.is_negative() && matches(e))
+/// What the options say of addresses of one kind, by a section's names.
+fn chooser<'e>(edits: &'e Edits, kind: fn(&AddressEdit) -> bool) -> Chooser<'e, &'e AddressEdit> {
+    Chooser::new(edits.addresses.sections.iter().filter(|e| kind(e)).map(|e| (&e.pattern, e)))
 }
 
-fn names<'s>(image: &Image<'s>, slot: &'s Slot) -> [&'s [u8]; 2] {
-    [slot.from.and_then(|i| image.name(i).ok()).unwrap_or_default(), slot.name.as_deref().unwrap_or_default()]
+fn names<'s>(image: &Image<'s>, slot: &'s Slot) -> impl Iterator<Item = &'s [u8]> + Clone {
+    let names = [slot.from.and_then(|i| image.name(i).ok()), slot.name.as_deref()];
+    names.into_iter().flatten().filter(|name| !name.is_empty())
 }
 
 fn moved(edit: &AddressEdit, old: u64, section: &str) -> Result<u64, EditError> {
@@ -109,9 +107,12 @@ pub(crate) fn sections(
     slots: &mut [Slot],
     decisions: &mut Vec<Decision>,
 ) -> Result<(), EditError> {
+    if edits.addresses.sections.is_empty() {
+        return Ok(());
+    }
+    let present: HashSet<&[u8]> = slots.iter().flat_map(|slot| names(image, slot)).collect();
     for edit in edits.addresses.sections.iter().filter(|e| e.pattern.is_literal() && !e.pattern.is_negative()) {
-        let here = slots.iter().any(|s| names(image, s).contains(&edit.pattern.text()));
-        if !here {
+        if !present.contains(edit.pattern.text()) {
             let name = edit.pattern.text().escape_ascii().to_string();
             return Err(EditError::Missing { option: edit.option, name });
         }
@@ -120,10 +121,11 @@ pub(crate) fn sections(
         // An image has load addresses only.
         return Ok(());
     }
+    let chosen = chooser(edits, |e| e.vma);
     for at in 1..slots.len() {
+        let Some(edit) = chosen.choose(names(image, &slots[at])) else { continue };
         let section = describe(image, slots, at);
         let slot = &mut slots[at];
-        let Some(edit) = chosen(edits, names(image, slot), |e| e.vma) else { continue };
         let (old, new) = (slot.header.sh_addr, moved(edit, slot.header.sh_addr, &section)?);
         let kept = slot.from.is_some() && !slot.fresh;
         if old != new && kept && image.format.e_type != ET_REL {
@@ -145,13 +147,22 @@ pub(crate) fn sections(
     Ok(())
 }
 
-/// The load address of a section in a flat image.
-pub(crate) fn image_address(image: &Image, edits: &Edits, slots: &[Slot], at: usize) -> Result<u64, EditError> {
-    let old = load_address(image, &slots[at].header, has_load_addresses(image));
-    match chosen(edits, names(image, &slots[at]), |e| e.lma) {
-        Some(edit) => moved(edit, old, &describe(image, slots, at)),
-        None => Ok(old),
-    }
+/// The load addresses of sections in a flat image, by slot.
+pub(crate) fn image_addresses(
+    image: &Image,
+    edits: &Edits,
+    slots: &[Slot],
+    chosen: &[usize],
+) -> Result<Vec<(u64, usize)>, EditError> {
+    let (physical, edit_of) = (has_load_addresses(image), chooser(edits, |e| e.lma));
+    let address = |at: usize| {
+        let old = load_address(image, &slots[at].header, physical);
+        match edit_of.choose(names(image, &slots[at])) {
+            Some(edit) => moved(edit, old, &describe(image, slots, at)),
+            None => Ok(old),
+        }
+    };
+    chosen.iter().map(|&at| Ok((address(at)?, at))).collect()
 }
 
 /// A new `p_paddr`.
@@ -164,13 +175,15 @@ pub(crate) struct Moved {
 
 /// `p_paddr`: a segment goes where the options put its sections, if they agree.
 fn segments(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<Moved>, EditError> {
-    let only_lma = |e: &AddressEdit| e.lma && !e.vma;
-    let mut all = Vec::new();
+    let only_lma: fn(&AddressEdit) -> bool = |e| e.lma && !e.vma;
     if !edits.addresses.sections.iter().any(only_lma) {
-        return Ok(all);
+        return Ok(Vec::new());
     }
     let refuse = |why: String| Err(EditError::Refused { why });
+    let chooser = chooser(edits, only_lma);
+    let chosen: Vec<Option<&AddressEdit>> = slots.iter().map(|slot| chooser.choose(names(image, slot))).collect();
     let mut placed = vec![false; slots.len()];
+    let mut all: Vec<Option<u64>> = vec![None; image.segments.len()];
     let loads = || image.segments.iter().filter(|s| s.p_type == PT_LOAD);
     for load in loads() {
         // By how much each section moves, modulo 2^64.
@@ -182,7 +195,7 @@ fn segments(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<Moved>, 
             }
             placed[at] = true;
             let old = load.p_paddr.wrapping_add(slot.header.sh_addr.wrapping_sub(load.p_vaddr));
-            let new = match chosen(edits, names(image, slot), only_lma) {
+            let new = match chosen[at] {
                 Some(edit) => moved(edit, old, &describe(image, slots, at))?,
                 None => old,
             };
@@ -207,22 +220,28 @@ fn segments(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<Moved>, 
             s.p_memsz != 0 && s.p_vaddr >= load.p_vaddr && s.p_vaddr - load.p_vaddr < load.p_memsz
         };
         for (index, segment) in image.segments.iter().enumerate().filter(|(_, s)| part(s)) {
-            let (old, new) = (segment.p_paddr, segment.p_paddr.wrapping_add(delta));
+            let new = segment.p_paddr.wrapping_add(delta);
             if !encode::fits(image.format, new) {
                 return Err(EditError::TooLarge { what: format!("segment {index}: p_paddr"), value: new });
             }
-            all.push(Moved { index, old, new });
+            if all[index].replace(new).is_some_and(|other| other != new) {
+                return refuse(format!("segment {index} lies in two segments that cannot be loaded apart"));
+            }
         }
     }
     let homeless = (1..slots.len())
         .filter(|&at| !placed[at] && content_size(&slots[at]) != 0)
-        .find(|&at| chosen(edits, names(image, &slots[at]), only_lma).is_some_and(|e| e.pattern.is_literal()));
+        .find(|&at| chosen[at].is_some_and(|e| e.pattern.is_literal()));
     match homeless {
         Some(at) => refuse(format!(
             "section {} lies in no loadable segment: it has no load address",
             describe(image, slots, at)
         )),
-        None => Ok(all),
+        None => {
+            let moved = image.segments.iter().zip(all).enumerate();
+            let moved = moved.filter_map(|(index, (s, new))| Some(Moved { index, old: s.p_paddr, new: new? }));
+            Ok(moved.collect())
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader};
 use elfgraft_patch::{Builder, Op};
 
-use crate::addresses::image_address;
+use crate::addresses::image_addresses;
 use crate::edit::Edits;
 use crate::error::EditError;
 use crate::layout::content_size;
@@ -169,7 +169,7 @@ fn loadable(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<(u64, us
             }
         }
     }
-    chosen.into_iter().map(|at| Ok((image_address(image, edits, slots, at)?, at))).collect()
+    image_addresses(image, edits, slots, &chosen)
 }
 
 /// Linkers that know no load addresses leave every `p_paddr` 0: then addresses are meant.

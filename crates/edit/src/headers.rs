@@ -9,7 +9,7 @@ use crate::edit::Edits;
 use crate::error::EditError;
 use crate::resolve::{Contents, Slot, describe};
 use crate::segments;
-use crate::select::Pattern;
+use crate::select::Chooser;
 
 /// Flags, alignment and type.
 pub(crate) fn headers(
@@ -21,16 +21,19 @@ pub(crate) fn headers(
     if edits.flags.is_empty() && edits.align.is_empty() && edits.types.is_empty() && edits.rename.is_empty() {
         return Ok(());
     }
+    let flags_of = Chooser::new(edits.flags.iter().map(|(p, flags)| (p, *flags)));
+    let align_of = Chooser::new(edits.align.iter().map(|(p, align)| (p, *align)));
+    let type_of = Chooser::new(edits.types.iter().map(|(p, sh_type)| (p, *sh_type)));
     for at in 1..slots.len() {
         let section = describe(image, slots, at);
         let Some(slot) = slots.get_mut(at) else { continue };
         let before = slot.header.clone();
-        let names = [slot.from.map(|i| image.name(i)).transpose()?, slot.name.clone().as_deref()]
-            .map(|n| n.map(<[u8]>::to_vec));
-        if let Some(flags) = choose(&edits.flags, &names) {
+        let new_name = slot.name.clone();
+        let names = [slot.from.map(|i| image.name(i)).transpose()?, new_name.as_deref()].into_iter().flatten();
+        if let Some(flags) = flags_of.choose(names.clone()) {
             set_flags(image, slot, flags);
         }
-        if let Some(align) = choose(&edits.align, &names) {
+        if let Some(align) = align_of.choose(names.clone()) {
             if !align.is_power_of_two() {
                 return Err(EditError::Refused {
                     why: format!("section {section}: alignment {align} is not a power of two"),
@@ -47,7 +50,7 @@ pub(crate) fn headers(
             }
             slot.header.sh_addralign = align;
         }
-        if let Some(sh_type) = choose(&edits.types, &names) {
+        if let Some(sh_type) = type_of.choose(names) {
             slot.header.sh_type = sh_type;
         }
         let original = slot.from.and_then(|i| image.header(i).ok()).filter(|_| !slot.fresh).unwrap_or(&before).clone();
@@ -104,13 +107,4 @@ pub(crate) fn set_flags(image: &Image, slot: &mut Slot, flags: crate::flags::Fla
     if slot.header.sh_type == SHT_NOBITS && flags.gives_contents() {
         slot.header.sh_type = SHT_PROGBITS;
     }
-}
-
-/// The value of the last pattern that matches one of a section's names, if no `!pattern` of the option does.
-fn choose<T: Copy>(options: &[(Pattern, T)], names: &[Option<Vec<u8>>]) -> Option<T> {
-    let matches = |p: &Pattern| names.iter().flatten().any(|n| p.matches(n));
-    if options.iter().any(|(p, _)| p.is_negative() && matches(p)) {
-        return None;
-    }
-    options.iter().rev().find(|(p, _)| !p.is_negative() && matches(p)).map(|(_, value)| *value)
 }

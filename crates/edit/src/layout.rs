@@ -95,19 +95,42 @@ fn same_shape(image: &Image, slots: &[Slot]) -> Result<Layout, EditError> {
     let mut layout = Layout { offsets, e_shoff: image.e_shoff, fixed_end, len, ..Layout::default() };
     for (at, slot) in slots.iter().enumerate().filter(|(_, s)| matches!(s.contents, Contents::New(_))) {
         let Some(index) = slot.from else { continue };
-        let range = |h: &SectionHeader| h.sh_offset..h.sh_offset.saturating_add(h.file_size());
         image.contents(index)?;
-        let mine = range(&slot.header);
-        let shares = |(_, h): &(_, &SectionHeader)| range(h).start.max(mine.start) < range(h).end.min(mine.end);
-        if let Some((other, _)) = image.indexed().filter(|(i, _)| *i != index).find(shares) {
-            return Err(shares_bytes(image, index, other));
-        }
         layout.fixed_edits.push(FixedEdit::Contents { slot: at });
+    }
+    if !layout.fixed_edits.is_empty()
+        && let Some((index, other)) = shared_by_new_contents(image, slots)
+    {
+        return Err(shares_bytes(image, index, other));
     }
     if slots.iter().zip(&image.sections).any(|(slot, old)| slot.header != *old) {
         layout.fixed_edits.push(FixedEdit::Headers);
     }
     Ok(layout)
+}
+
+/// A section that gets new contents in its old place, and one that has some of its bytes.
+fn shared_by_new_contents(image: &Image, slots: &[Slot]) -> Option<(SectionIndex, SectionIndex)> {
+    let mut ranges: Vec<(u64, u64, SectionIndex)> = image
+        .indexed()
+        .filter(|(_, h)| h.file_size() != 0)
+        .map(|(index, h)| (h.sh_offset, h.sh_offset.saturating_add(h.file_size()), index))
+        .collect();
+    ranges.sort_unstable();
+    let is_new = |index: SectionIndex| slots.get(index.get()).is_some_and(|s| matches!(s.contents, Contents::New(_)));
+    // What begins before, or where, this section begins, and ends last.
+    let mut before: Option<(u64, SectionIndex)> = None;
+    for (at, &(start, end, index)) in ranges.iter().enumerate() {
+        let next = ranges.get(at + 1).filter(|next| next.0 < end).map(|next| next.2);
+        let other = before.filter(|&(reach, _)| reach > start).map(|(_, other)| other).or(next);
+        if let Some(other) = other.filter(|_| is_new(index)) {
+            return Some((index, other));
+        }
+        if before.is_none_or(|(reach, _)| end > reach) {
+            before = Some((end, index));
+        }
+    }
+    None
 }
 
 /// Decides every offset. Pure bookkeeping: refusals that need understanding have happened before.

@@ -17,12 +17,32 @@ use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 use crate::error::EditError;
 use crate::removal::NOT_SELECTED;
 
+/// Which sections name a section in `sh_link`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Users {
+    /// Symbol tables do (`SHT_SYMTAB`).
+    pub symtab: bool,
+    /// Others do.
+    pub others: bool,
+}
+
+/// The users of each section.
+pub(crate) fn users(image: &Image) -> Vec<Users> {
+    let mut users = vec![Users::default(); image.sections.len()];
+    for header in &image.sections {
+        if let Some(users) = users.get_mut(header.sh_link as usize) {
+            let symtab = header.sh_type == SHT_SYMTAB;
+            *users = Users { symtab: users.symtab || symtab, others: users.others || !symtab };
+        }
+    }
+    users
+}
+
 /// Whether `--only-section` leaves this section without being asked: the tables that ELF itself needs.
-pub(crate) fn is_structural(image: &Image, index: SectionIndex, header: &SectionHeader) -> bool {
-    let serves_symbols = |h: &SectionHeader| h.sh_type == SHT_SYMTAB && h.sh_link == index.0;
+pub(crate) fn is_structural(image: &Image, index: SectionIndex, header: &SectionHeader, users: Users) -> bool {
     index == image.shstrndx
         || matches!(header.sh_type, SHT_SYMTAB | SHT_SYMTAB_SHNDX)
-        || (header.sh_type == SHT_STRTAB && image.sections.iter().any(serves_symbols))
+        || (header.sh_type == SHT_STRTAB && users.symtab)
 }
 
 /// Section indices listed in a group, in order.
@@ -50,6 +70,9 @@ pub(crate) const ALONG: [&str; 3] = ["its target goes", "its last member goes", 
 /// What goes along with what goes: relocation sections of removed sections, groups whose last member went, the
 /// `SHT_SYMTAB_SHNDX` of a removed symbol table. What was kept by name stays, and is then found to be in need.
 pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static str>]) -> Result<(), EditError> {
+    if gone.iter().all(Option::is_none) {
+        return Ok(());
+    }
     let target_of = |header: &SectionHeader| {
         // Dynamic relocation sections of executables serve the loader, whatever their sh_info says.
         let dynamic = header.is_alloc() && image.format.e_type != ET_REL;
@@ -66,7 +89,7 @@ pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static 
     }
     for (index, header) in image.indexed() {
         let at = index.get();
-        if header.sh_type == SHT_GROUP && gone[at].is_none() && !kept[at] && gone.iter().any(Option::is_some) {
+        if header.sh_type == SHT_GROUP && gone[at].is_none() && !kept[at] {
             let members = group_members(image, index)?;
             if !members.is_empty() && members.iter().all(|m| gone[m.get()].is_some()) {
                 gone[at] = Some(ALONG[1]);

@@ -1,11 +1,13 @@
 //! Which sections go, and why.
 
+use std::collections::HashSet;
+
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 
 use crate::edit::Edits;
 use crate::error::EditError;
-use crate::refs;
+use crate::refs::{self, Users};
 use crate::resolve::missing;
 use crate::symbol_edits::{Discard, Strip, is_debug};
 
@@ -16,34 +18,36 @@ pub(crate) fn removals(image: &Image, edits: &Edits) -> Result<Vec<Option<&'stat
         return Ok(gone);
     }
     let mut kept = vec![false; image.sections.len()];
+    let users = refs::users(image);
     for (index, header) in image.indexed() {
         let (name, at) = (image.name(index)?, index.get());
         kept[at] = edits.keep.selects(name) || edits.remove.excludes(name) || edits.only.excludes(name);
-        let selected = edits.only.is_empty() || edits.only.selects(name) || refs::is_structural(image, index, header);
+        let selected =
+            edits.only.is_empty() || edits.only.selects(name) || refs::is_structural(image, index, header, users[at]);
         gone[at] = if kept[at] {
             None
         } else if edits.remove.selects(name) {
             Some("asked for")
-        } else if let Some(why) = stripped(image, edits, index, header, name) {
+        } else if let Some(why) = stripped(image, edits, index, header, name, users[at]) {
             Some(why)
         } else {
             (!selected).then_some(NOT_SELECTED)
         };
     }
-    for pattern in edits.only.iter().filter(|p| p.is_literal() && !p.is_negative()) {
-        if !image.indexed().any(|(i, _)| image.name(i).is_ok_and(|n| pattern.matches(n))) {
+    if !edits.only.is_empty() {
+        let present: HashSet<&[u8]> = image.indexed().filter_map(|(i, _)| image.name(i).ok()).collect();
+        let mut literal = edits.only.iter().filter(|p| p.is_literal() && !p.is_negative());
+        if let Some(pattern) = literal.find(|p| !present.contains(p.text())) {
             return Err(missing("--only-section", pattern.text()));
         }
     }
     refs::cascade(image, &kept, &mut gone)?;
     // What goes along with others may have been what was to stay.
-    for pattern in edits.only.iter().filter(|p| p.is_literal() && !p.is_negative()) {
-        let lost = |i: SectionIndex| Some(gone[i.get()]?).filter(|why| refs::ALONG.contains(why));
-        let named = image.indexed().filter(|(i, _)| image.name(*i).is_ok_and(|n| pattern.matches(n)));
-        if let Some((index, why)) = named.filter_map(|(i, _)| Some((i, lost(i)?))).next() {
-            let why = format!("--only-section cannot keep section {} alone: {why}", image.describe(index));
-            return Err(EditError::Refused { why });
-        }
+    let lost = |i: SectionIndex| Some(gone[i.get()]?).filter(|why| refs::ALONG.contains(why));
+    let mut named = image.indexed().filter(|(i, _)| image.name(*i).is_ok_and(|n| edits.only.names(n)));
+    if let Some((index, why)) = named.find_map(|(i, _)| Some((i, lost(i)?))) {
+        let why = format!("--only-section cannot keep section {} alone: {why}", image.describe(index));
+        return Err(EditError::Refused { why });
     }
     Ok(gone)
 }
@@ -55,6 +59,7 @@ fn stripped(
     index: SectionIndex,
     header: &SectionHeader,
     name: &[u8],
+    users: Users,
 ) -> Option<&'static str> {
     if header.is_alloc() {
         return None;
@@ -72,8 +77,7 @@ fn stripped(
         SHT_SYMTAB | SHT_SYMTAB_SHNDX if edits.symbols.drops_table() => Some("all symbols go"),
         SHT_LLVM_ADDRSIG => Some("all symbols go"),
         SHT_STRTAB if edits.symbols.drops_table() && index != image.shstrndx => {
-            let mut users = image.sections.iter().filter(|h| h.sh_link == index.0).peekable();
-            (users.peek().is_some() && users.all(|h| h.sh_type == SHT_SYMTAB)).then_some("all symbols go")
+            (users.symtab && !users.others).then_some("all symbols go")
         }
         _ => None,
     }

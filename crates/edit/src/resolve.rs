@@ -1,7 +1,7 @@
 //! Edits x Image -> what becomes of every section. No offset is decided here.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex, printable};
@@ -161,49 +161,23 @@ fn add<'a>(
             why: "the file has no section header table; a section cannot be added".into(),
         });
     }
+    if let Some((bad, _)) = new.iter().find(|(c, _)| c.section.is_empty() || c.section.contains(&0)) {
+        return Err(EditError::Refused { why: format!("'{}' cannot be a section's name", printable(&bad.section)) });
+    }
+    replace_in_their_slots(image, edits, &new, gone, slots, decisions)?;
+    let present = places(image, slots, new.iter().map(|(c, _)| &*c.section), false);
     for (content, replaces) in new {
         let name = &content.section;
-        if name.is_empty() || name.contains(&0) {
-            return Err(EditError::Refused { why: format!("'{}' cannot be a section's name", printable(name)) });
-        }
         let size = content.bytes.len() as u64;
-        let present: Vec<usize> = slots
-            .iter()
-            .enumerate()
-            .skip(1)
-            .filter(|(_, s)| current_name(image, s).is_ok_and(|n| *n == **name))
-            .map(|(at, _)| at)
-            .collect();
-        match (present.as_slice(), replaces) {
+        match (present.get(&**name).map_or(&[][..], Vec::as_slice), replaces) {
             ([], _) => {
-                let removed = image.named(name).into_iter().find(|i| gone[i.get()]);
-                match removed {
-                    // Removed and added in one call: replaced in its own slot, so that the second run changes nothing.
-                    Some(index) => {
-                        let SectionHeader { sh_name, sh_offset, .. } = *image.header(index)?;
-                        let header = SectionHeader { sh_name, sh_offset, ..fresh(name, edits) };
-                        let at = slots
-                            .iter()
-                            .position(|s| s.from.is_some_and(|f| f > index))
-                            .unwrap_or(slots.iter().take_while(|s| s.from.is_some()).count());
-                        let old = image.header(index)?.file_size();
-                        decisions.retain(
-                            |d| !matches!(d, Decision::Remove { section, .. } if *section == image.describe(index)),
-                        );
-                        decisions.push(Decision::Replace { section: image.describe(index), old, new: size });
-                        let contents = write(content.bytes.clone());
-                        let leaves = segments::in_segment(image, index);
-                        slots.insert(at, Slot { from: Some(index), name: None, header, contents, fresh: true, leaves });
-                    }
-                    None => {
-                        decisions
-                            .push(Decision::Add { section: format!("'{}' [{}]", printable(name), slots.len()), size });
-                        let (header, contents) = (fresh(name, edits), write(content.bytes.clone()));
-                        let name = Some(name.clone());
-                        slots.push(Slot { from: None, name, header, contents, fresh: false, leaves: false });
-                    }
-                }
+                decisions.push(Decision::Add { section: format!("'{}' [{}]", printable(name), slots.len()), size });
+                let (header, contents) = (fresh(name, edits), write(content.bytes.clone()));
+                let name = Some(name.clone());
+                slots.push(Slot { from: None, name, header, contents, fresh: false, leaves: false });
             }
+            // Replaced already.
+            ([at], _) if slots[*at].fresh => {}
             ([at], true) => {
                 let section = describe(image, slots, *at);
                 resize(&mut slots[*at], &section, content.bytes.clone(), edits, image, decisions)?;
@@ -214,6 +188,66 @@ fn add<'a>(
         }
     }
     Ok(())
+}
+
+/// What is removed and added in one call is replaced in its own slot, so that the second run changes nothing.
+fn replace_in_their_slots<'a>(
+    image: &Image<'a>,
+    edits: &Edits<'a>,
+    new: &[(&Content<'a>, bool)],
+    gone: &[bool],
+    slots: &mut Vec<Slot<'a>>,
+    decisions: &mut Vec<Decision>,
+) -> Result<(), EditError> {
+    if !gone.contains(&true) {
+        return Ok(());
+    }
+    let present = places(image, slots, new.iter().map(|(c, _)| &*c.section), false);
+    let mut contents: HashMap<&[u8], &Content<'a>> = HashMap::new();
+    contents.extend(new.iter().map(|(c, _)| (&*c.section, *c)).filter(|(name, _)| !present.contains_key(name)));
+    let (mut replaced, mut described) = (Vec::new(), HashSet::new());
+    for (index, old) in image.indexed().filter(|(index, _)| gone[index.get()]) {
+        // Of several of that name the first.
+        let Some(content) = contents.remove(image.name(index)?) else { continue };
+        let SectionHeader { sh_name, sh_offset, .. } = *old;
+        let header = SectionHeader { sh_name, sh_offset, ..fresh(&content.section, edits) };
+        let (old, new) = (old.file_size(), content.bytes.len() as u64);
+        decisions.push(Decision::Replace { section: image.describe(index), old, new });
+        described.insert(image.describe(index));
+        let (contents, leaves) = (write(content.bytes.clone()), segments::in_segment(image, index));
+        replaced.push(Slot { from: Some(index), name: None, header, contents, fresh: true, leaves });
+    }
+    if !replaced.is_empty() {
+        decisions.retain(|d| !matches!(d, Decision::Remove { section, .. } if described.contains(section)));
+        slots.extend(replaced);
+        slots.sort_by_key(|slot| slot.from);
+    }
+    Ok(())
+}
+
+/// The slots, but for the null section, of each of these names: the names that sections get, with `old` also those that they
+/// had.
+fn places<'e>(
+    image: &Image,
+    slots: &[Slot],
+    names: impl Iterator<Item = &'e [u8]>,
+    old: bool,
+) -> HashMap<&'e [u8], Vec<usize>> {
+    let mut found: HashMap<&[u8], Vec<usize>> = names.map(|name| (name, Vec::new())).collect();
+    if found.is_empty() {
+        return found;
+    }
+    for (at, slot) in slots.iter().enumerate().skip(1) {
+        let had = slot.from.and_then(|index| image.name(index).ok());
+        let now = slot.name.as_deref().or(had);
+        for name in now.into_iter().chain(had.filter(|&had| old && Some(had) != now)) {
+            if let Some(places) = found.get_mut(name) {
+                places.push(at);
+            }
+        }
+    }
+    found.retain(|_, places| !places.is_empty());
+    found
 }
 
 /// A header as a new section gets it. `sh_offset`, `sh_name` and `sh_size` come later.
@@ -239,21 +273,21 @@ fn update<'a>(
     decisions: &mut Vec<Decision>,
 ) -> Result<(), EditError> {
     let mut once: HashMap<usize, &[u8]> = HashMap::new();
+    let names = edits.update.iter().filter_map(|content| match &content.section {
+        Target::Name(name) => Some(&**name),
+        Target::Index(_) => None,
+    });
+    // The old name means the section too: a rename in the same call does not hide it.
+    let by_name = places(image, slots, names, true);
+    let by_index: HashMap<SectionIndex, usize> = match edits.update.is_empty() {
+        true => HashMap::new(),
+        false => (0..).zip(slots.iter()).skip(1).filter_map(|(at, slot)| Some((slot.from?, at))).collect(),
+    };
     for content in &edits.update {
-        let found: Vec<usize> = slots
-            .iter()
-            .enumerate()
-            .skip(1)
-            .filter(|(_, s)| match &content.section {
-                // The old name means the section too: a rename in the same call does not hide it.
-                Target::Name(name) => {
-                    current_name(image, s).is_ok_and(|n| *n == **name)
-                        || s.from.is_some_and(|i| image.name(i).is_ok_and(|n| n == name))
-                }
-                Target::Index(index) => s.from == Some(*index),
-            })
-            .map(|(at, _)| at)
-            .collect();
+        let found: Vec<usize> = match &content.section {
+            Target::Name(name) => by_name.get(&**name).cloned().unwrap_or_default(),
+            Target::Index(index) => by_index.get(index).copied().into_iter().collect(),
+        };
         match (found.as_slice(), &content.section) {
             ([at], _) => {
                 let section = describe(image, slots, *at);

@@ -1,6 +1,11 @@
 //! Section name patterns: `*`, `?`, `[a-z]`, `[!a]`, `\x`, and a leading `!` that keeps what it matches.
 //!
 //! A pattern set is no program: order does not matter, a matching `!pattern` always wins.
+//!
+//! Thousands of plain names on a command line meet a file of thousands of sections: they are looked up, only globs are
+//! tried one after the other.
+
+use std::collections::{HashMap, HashSet};
 
 /// One pattern, over the bytes of a name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,38 +46,100 @@ impl Pattern {
 
 /// Patterns given to one option.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Patterns(Vec<Pattern>);
+pub struct Patterns {
+    all: Vec<Pattern>,
+    positive: Matcher,
+    negative: Matcher,
+}
+
+/// Whether some of many patterns match.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Matcher {
+    literal: HashSet<Vec<u8>>,
+    globs: Vec<Pattern>,
+}
+
+impl Matcher {
+    fn matches(&self, name: &[u8]) -> bool {
+        self.literal.contains(name) || self.globs.iter().any(|p| p.matches(name))
+    }
+}
 
 impl Patterns {
     /// Adds a pattern.
     pub fn push(&mut self, pattern: Pattern) {
-        self.0.push(pattern);
+        let matcher = if pattern.negative { &mut self.negative } else { &mut self.positive };
+        match pattern.is_literal() {
+            true => _ = matcher.literal.insert(pattern.glob.clone()),
+            false => matcher.globs.push(pattern.clone()),
+        }
+        self.all.push(pattern);
     }
 
     /// Whether no pattern was given.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.all.is_empty()
     }
 
     /// Whether some pattern selects `name` and no `!pattern` keeps it out.
     pub fn selects(&self, name: &[u8]) -> bool {
-        !self.excludes(name) && self.0.iter().any(|p| !p.negative && p.matches(name))
+        !self.excludes(name) && self.positive.matches(name)
     }
 
     /// Whether a `!pattern` matches `name`.
     pub fn excludes(&self, name: &[u8]) -> bool {
-        self.0.iter().any(|p| p.negative && p.matches(name))
+        self.negative.matches(name)
+    }
+
+    /// Whether `name` itself was given, as no pattern.
+    pub(crate) fn names(&self, name: &[u8]) -> bool {
+        self.positive.literal.contains(name)
     }
 
     /// The patterns.
     pub fn iter(&self) -> impl Iterator<Item = &Pattern> {
-        self.0.iter()
+        self.all.iter()
     }
 }
 
 impl FromIterator<Pattern> for Patterns {
     fn from_iter<T: IntoIterator<Item = Pattern>>(iter: T) -> Self {
-        Patterns(iter.into_iter().collect())
+        let mut patterns = Patterns::default();
+        iter.into_iter().for_each(|pattern| patterns.push(pattern));
+        patterns
+    }
+}
+
+/// Options of the form `PATTERN=VALUE`, of which the last that matches counts.
+pub(crate) struct Chooser<'e, T> {
+    /// By name, the last one.
+    literal: HashMap<&'e [u8], (usize, T)>,
+    globs: Vec<(usize, &'e Pattern, T)>,
+    negative: Patterns,
+}
+
+impl<'e, T: Copy> Chooser<'e, T> {
+    pub fn new(options: impl IntoIterator<Item = (&'e Pattern, T)>) -> Chooser<'e, T> {
+        let mut new = Chooser { literal: HashMap::new(), globs: Vec::new(), negative: Patterns::default() };
+        for (at, (pattern, value)) in options.into_iter().enumerate() {
+            match (pattern.negative, pattern.is_literal()) {
+                (true, _) => new.negative.push(pattern.clone()),
+                (false, true) => _ = new.literal.insert(&pattern.glob, (at, value)),
+                (false, false) => new.globs.push((at, pattern, value)),
+            }
+        }
+        new
+    }
+
+    /// The value of the last pattern that matches one of a section's names, if no `!pattern` does.
+    pub fn choose<'n>(&self, names: impl Iterator<Item = &'n [u8]> + Clone) -> Option<T> {
+        if names.clone().any(|name| self.negative.excludes(name)) {
+            return None;
+        }
+        let literal = names.clone().filter_map(|name| self.literal.get(name).copied());
+        let glob = self.globs.iter().rfind(|(_, p, _)| names.clone().any(|name| p.matches(name)));
+        let last = literal.chain(glob.map(|&(at, _, value)| (at, value))).max_by_key(|(at, _)| *at);
+        last.map(|(_, value)| value)
     }
 }
 
@@ -184,6 +251,15 @@ mod tests {
             assert!(!set.selects(b".rela.dyn"));
             assert!(set.excludes(b".rela.dyn"));
         }
+    }
+
+    #[test]
+    fn the_last_option_that_matches_counts_whether_name_or_pattern() {
+        let patterns = [".a", ".b*", ".a", "!.bb", ".*c"].map(|p| Pattern::new(p.as_bytes()));
+        let chooser = Chooser::new(patterns.iter().zip(1..));
+        let choose = |names: &[&str]| chooser.choose(names.iter().map(|n| n.as_bytes()));
+        assert_eq!([".a", ".b", ".bb", ".bc", ".d"].map(|n| choose(&[n])), [Some(3), Some(2), None, Some(5), None]);
+        assert_eq!((choose(&[".b", ".a"]), choose(&[".a", ".bb"]), choose(&[])), (Some(3), None, None));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A symbol table after the edit: symbols of removed sections go, those asked for go, the others follow their sections.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use elfgraft_elf::consts::*;
 use elfgraft_elf::encode::{addr, half, read_word, word};
@@ -313,23 +313,24 @@ fn missing_symbols<'e>(
     table: &SymbolTable,
     add: &'e [NewSymbol],
 ) -> Result<Vec<&'e NewSymbol>, EditError> {
-    let mut missing = Vec::new();
-    for symbol in add {
-        let mut found = false;
-        for old in table.iter() {
-            let old = old?.1;
-            let section = match old.section {
-                SymbolSection::Index(index) => Some(image.name(index)?),
-                _ => None,
-            };
-            found |=
-                table.name(&old)? == symbol.name && section == symbol.section.as_deref() && old.st_info == symbol.info;
-        }
-        if !found {
-            missing.push(symbol);
-        }
+    let mut missing: HashMap<_, Vec<usize>> = HashMap::new();
+    for (number, symbol) in add.iter().enumerate() {
+        missing.entry((&*symbol.name, symbol.section.as_deref(), symbol.info)).or_default().push(number);
     }
-    Ok(missing)
+    if missing.is_empty() {
+        return Ok(Vec::new());
+    }
+    for old in table.iter() {
+        let old = old?.1;
+        let section = match old.section {
+            SymbolSection::Index(index) => Some(image.name(index)?),
+            _ => None,
+        };
+        missing.remove(&(table.name(&old)?, section, old.st_info));
+    }
+    let mut missing: Vec<usize> = missing.into_values().flatten().collect();
+    missing.sort_unstable();
+    Ok(missing.into_iter().filter_map(|number| add.get(number)).collect())
 }
 
 fn encode(

@@ -184,8 +184,27 @@ impl<'a> Image<'a> {
                 names.file_size(),
             )?;
         }
+        image.check_counts()?;
         image.check_shared()?;
         Ok(image)
+    }
+
+    /// What no linker and no kernel makes, and what would cost the product of two numbers of the file: one symbol table is
+    /// all that the gABI allows, and files of many segments, core files, have next to no sections.
+    fn check_counts(&self) -> Result<(), ElfError> {
+        const SYMBOL_TABLES: usize = 256;
+        const SEGMENTS_BY_SECTIONS: usize = 1 << 24;
+        let tables = self.symbol_tables().len();
+        if tables > SYMBOL_TABLES {
+            let what = format!("{tables} symbol tables; more than {SYMBOL_TABLES} are not supported");
+            return Err(ElfError::Invalid { what });
+        }
+        let (segments, sections) = (self.segments.len(), self.sections.len());
+        if segments.saturating_mul(sections) > SEGMENTS_BY_SECTIONS {
+            let what = format!("{segments} segments and {sections} sections: so many of both are not supported");
+            return Err(ElfError::Invalid { what });
+        }
+        Ok(())
     }
 
     /// What sections hold may overlap, and so may their names; but a file of a MB with thousands of sections that all hold

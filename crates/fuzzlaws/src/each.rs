@@ -74,6 +74,16 @@ pub const OPERATIONS: [Operation; 32] = [
     ("BTF IDs", btf_ids),
 ];
 
+/// `--remove-section` of no section in every member of an archive.
+///
+/// # Errors
+/// If the archive is refused.
+pub fn archive(file: &[u8]) -> Outcome {
+    let plan = elfgraft::archive::plan_archive(std::path::Path::new("x"), file, &remove(b".none"));
+    let plan = plan.map_err(|e| e.to_string())?;
+    Ok(to_vec(&plan.patch, file).len())
+}
+
 fn any() -> Pattern {
     Pattern::new(b"*")
 }

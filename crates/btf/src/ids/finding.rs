@@ -61,6 +61,11 @@ pub enum Problem {
         /// Full name of the other one.
         other: String,
     },
+    /// An entry of a set has an ID, and no symbol names it: nothing tells which type that is in other BTF.
+    NamelessId {
+        /// The ID.
+        id: u32,
+    },
     /// The count in the file is not the number of entries by the symbol's size. So it is in a file not resolved yet.
     CountMismatch {
         /// The count in the file.
@@ -121,6 +126,7 @@ impl Problem {
             Problem::OverlappingSets { .. } => "overlapping-sets",
             Problem::NotAnEntry => "not-an-entry",
             Problem::ConflictingSymbols { .. } => "conflicting-symbols",
+            Problem::NamelessId { .. } => "nameless-id",
             Problem::CountMismatch { .. } => "count-mismatch",
             Problem::Unsorted { .. } => "unsorted",
             Problem::Unresolved { .. } => "unresolved",
@@ -160,6 +166,7 @@ impl fmt::Display for Problem {
             }
             Problem::NotAnEntry => write!(f, "the symbol points to a set's count or flags, not to an ID"),
             Problem::ConflictingSymbols { other } => write!(f, "symbol '{other}' points to the same word"),
+            Problem::NamelessId { id } => write!(f, "the entry has ID {id}, and no symbol says of which type"),
             Problem::CountMismatch { count, entries } => {
                 write!(f, "the count is {count}, the symbol's size tells {entries} entries")
             }

@@ -3,6 +3,7 @@
 use super::lookup::Warning;
 use super::model::{Ids, Member, Set, SetKind};
 use super::place::{Old, Place, was_moved};
+use super::{Finding, Problem};
 use crate::{Btf, Error, Kind};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -177,6 +178,10 @@ impl<'a> Ids<'a> {
                 (entry.member, entry.key) = (Some(i), member.key());
                 entry.id = id_of.map_or(entry.id, |id_of| id_of(member));
             }
+        }
+        if let Some(entry) = entries.iter().find(|entry| id_of.is_some() && entry.member.is_none() && entry.id != 0) {
+            let (problem, offset) = (Problem::NamelessId { id: entry.id }, set.entry(entry.slot) as u64);
+            return Err(Error::BadIds(Finding { problem, set: Some(set.label()), symbol: None, offset }));
         }
         // The kernel compares IDs as signed ints.
         entries.sort_by_key(|entry| (entry.id.cast_signed(), entry.key, entry.slot));

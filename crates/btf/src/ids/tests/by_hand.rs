@@ -289,6 +289,28 @@ fn symbols_that_btf_disproves_are_not_trusted() {
     assert!(lost.to_string().contains("relink"));
 }
 
+// A fuzzer made it: the ID stayed, meant something else in the new BTF, and the second run was refused.
+#[test]
+fn an_id_in_a_set_that_no_symbol_names_is_not_resolved() {
+    for endian in ORDERS {
+        let data = funcs(endian, 2, &["y", "x"]);
+        let btf = Btf::parse(&data).unwrap();
+        for members in [&[("func__x", 1), ("func__y", 2)][..], &[("func__x", 1)]] {
+            let mut file = File::new(endian, |b| b.set8("s", members)).resolved(&btf, None).unwrap();
+            assert!(file.resolved(&btf, Some(&btf)).is_ok());
+            let id = file.word(8);
+            let named = file.offsets.iter().position(|&offset| offset == 8).unwrap();
+            file.names[named].0 = "other".into();
+            let options = Options { old: Some(&btf), trust_symbols: true, ..Options::default() };
+            let e = file.ids().resolve(&btf, &options).unwrap_err();
+            assert!(matches!(&e, Error::BadIds(f) if f.problem == Problem::NamelessId { id } && f.offset == 8), "{e}");
+            assert_eq!(file.ids().check(None)[0].problem.key(), "nameless-id");
+            // Sorting moves what is there.
+            assert_eq!(file.ids().sort(&options).unwrap().data, file.data);
+        }
+    }
+}
+
 #[test]
 fn kfunc_flags_are_those_of_each_functions_own_entry() {
     let a = funcs(Endian::Big, 2, &["y", "z", "x"]);
