@@ -97,7 +97,7 @@ impl<'a> Btf<'a> {
         } else {
             let mut search = Search::new(wanted, btf.strings, btf.first_string);
             btf.walk(&mut search)?;
-            btf.found = Some(search.found(&btf));
+            btf.found = Some(search.keep());
         }
         Ok(btf)
     }

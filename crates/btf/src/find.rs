@@ -40,7 +40,7 @@ impl Btf<'_> {
             let mut search = Search::new(wanted, self.strings(), self.own_strings().start);
             search.base = self.base();
             self.visit(&mut search);
-            found.iter_mut().zip(search.confirmed(self)).for_each(|(found, ids)| found.extend(ids));
+            found.iter_mut().zip(search.finish()).for_each(|(found, ids)| found.extend(ids));
         }
         found
     }
@@ -80,7 +80,7 @@ const BATCH: usize = 256;
 /// looked at, many at once in the processor's eyes, and nearly all are passed over by their first eight bytes.
 pub(crate) struct Search<'w, 'a> {
     wanted: &'w [(Kind, &'w [u8])],
-    by_hash: HashMap<u32, Vec<usize>>,
+    by_name: HashMap<&'w [u8], Vec<usize>>,
     kinds: [bool; 256],
     /// One bit for each [`head`] of a wanted name: 8 kB stay in the processor's nearest cache.
     heads: Vec<u64>,
@@ -88,32 +88,31 @@ pub(crate) struct Search<'w, 'a> {
     first_string: u32,
     /// Whose strings come before.
     base: Option<&'a Btf<'a>>,
-    /// ID and name of types that have a wanted kind.
-    batch: [(u32, u32); BATCH],
+    /// ID, name and kind of types that have a wanted kind.
+    batch: [(u32, u32, u8); BATCH],
     len: usize,
-    /// ID and index in `wanted` of types whose names have a wanted hash.
-    candidates: Vec<(u32, usize)>,
+    found: Vec<Vec<u32>>,
 }
 
 impl<'w, 'a> Search<'w, 'a> {
     /// A search in a part with these strings, which begin at this offset.
     pub(crate) fn new(wanted: &'w [(Kind, &'w [u8])], strings: &'a [u8], first_string: u32) -> Self {
-        let mut by_hash: HashMap<u32, Vec<usize>> = HashMap::new();
+        let mut by_name: HashMap<&[u8], Vec<usize>> = HashMap::new();
         let mut kinds = [false; 256];
         let mut heads = vec![0u64; 1 << 10];
         for (i, &(kind, name)) in wanted.iter().enumerate() {
-            by_hash.entry(hash(name)).or_default().push(i);
+            by_name.entry(name).or_default().push(i);
             kinds[usize::from(kind.number())] = true;
             let (word, bit) = head(name);
             heads[word] |= bit;
         }
-        let (batch, candidates) = ([(0, 0); BATCH], Vec::new());
-        Search { wanted, by_hash, kinds, heads, strings, first_string, base: None, batch, len: 0, candidates }
+        let (batch, found) = ([(0, 0, 0); BATCH], vec![Vec::new(); wanted.len()]);
+        Search { wanted, by_name, kinds, heads, strings, first_string, base: None, batch, len: 0, found }
     }
 
     fn flush(&mut self) {
-        for &(id, name_off) in &self.batch[..self.len.min(BATCH)] {
-            let name = match name_off.checked_sub(self.first_string) {
+        for &(id, name_off, number) in &self.batch[..self.len.min(BATCH)] {
+            let rest = match name_off.checked_sub(self.first_string) {
                 Some(own) => self.strings.get(own as usize..),
                 None => self.base.and_then(|base| base.strings_from(name_off)),
             };
@@ -121,31 +120,29 @@ impl<'w, 'a> Search<'w, 'a> {
                 let (word, bit) = head(name);
                 self.heads[word] & bit != 0
             };
-            if let Some(hash) = name.filter(is_head).and_then(hash_to_nul) {
-                self.candidates.extend(self.by_hash.get(&hash).into_iter().flatten().map(|&i| (id, i)));
+            let Some(rest) = rest.filter(is_head) else { continue };
+            let name = rest.iter().position(|&byte| byte == 0).and_then(|len| rest.get(..len));
+            for &i in name.and_then(|name| self.by_name.get(name)).into_iter().flatten() {
+                if let (Some((kind, _)), Some(found)) = (self.wanted.get(i), self.found.get_mut(i))
+                    && kind.number() == number
+                {
+                    found.push(id);
+                }
             }
         }
         self.len = 0;
     }
 
-    /// The IDs of each wanted kind and name in `btf`, all of which was shown.
-    fn confirmed(mut self, btf: &Btf) -> Vec<Vec<u32>> {
+    /// The IDs of each wanted kind and name.
+    fn finish(mut self) -> Vec<Vec<u32>> {
         self.flush();
-        let mut found = vec![Vec::new(); self.wanted.len()];
-        for (id, i) in self.candidates {
-            if let (Some(&(kind, name)), Some(found)) = (self.wanted.get(i), found.get_mut(i))
-                && btf.is_named(id, kind, name)
-            {
-                found.push(id);
-            }
-        }
-        found
+        self.found
     }
 
     /// The same, to be kept.
-    pub(crate) fn found(self, btf: &Btf) -> Found {
+    pub(crate) fn keep(self) -> Found {
         let names = self.wanted.iter().map(|&(kind, name)| (kind, name.to_owned()));
-        Found(names.zip(self.confirmed(btf)).collect())
+        Found(names.zip(self.finish()).collect())
     }
 }
 
@@ -154,7 +151,7 @@ impl Visit for Search<'_, '_> {
         if self.len == BATCH {
             self.flush();
         }
-        self.batch[self.len % BATCH] = (id, name_off);
+        self.batch[self.len % BATCH] = (id, name_off, kind);
         self.len += usize::from(self.kinds[usize::from(kind)]);
     }
 }
