@@ -20,28 +20,28 @@ pub struct SymbolArgs {
     /// .dynsym never changes.
     #[arg(short = 'N', long, value_name = "NAME")]
     strip_symbol: Vec<OsString>,
-    /// Remove the symbols listed in FILE, one a line
+    /// Remove the symbols listed in FILE, one a line, from .symtab
     #[arg(long, value_name = "FILE")]
     strip_symbols: Vec<PathBuf>,
-    /// Remove the symbol unless a relocation that stays names it
+    /// Remove the symbol from .symtab unless a relocation that stays names it
     #[arg(long, value_name = "NAME")]
     strip_unneeded_symbol: Vec<OsString>,
-    /// Remove the symbols listed in FILE unless a relocation that stays names them
+    /// Remove the symbols listed in FILE from .symtab unless a relocation that stays names them
     #[arg(long, value_name = "FILE")]
     strip_unneeded_symbols: Vec<PathBuf>,
     /// Keep the symbol in .symtab, whatever other options say
     #[arg(short = 'K', long, value_name = "NAME")]
     keep_symbol: Vec<OsString>,
-    /// Keep the symbols listed in FILE
+    /// Keep the symbols listed in FILE in .symtab
     #[arg(long, value_name = "FILE")]
     keep_symbols: Vec<PathBuf>,
-    /// Keep file symbols (STT_FILE)
+    /// Keep file symbols (STT_FILE) in .symtab
     #[arg(long)]
     keep_file_symbols: bool,
     /// Remove all local symbols (STB_LOCAL) that no relocation needs
     #[arg(short = 'x', long)]
     discard_all: bool,
-    /// Remove local symbols that the compiler made (`.L...`)
+    /// Remove local symbols (STB_LOCAL) that the compiler made (`.L...`)
     #[arg(short = 'X', long, overrides_with = "discard_all")]
     discard_locals: bool,
     /// NAMEs of symbols are patterns: `*`, `?`, `[a-z]`, and `!` in front keeps what matches
@@ -86,44 +86,45 @@ pub struct RebindArgs {
     /// symbols in relocations and groups follow.
     #[arg(short = 'G', long, value_name = "NAME")]
     keep_global_symbol: Vec<OsString>,
-    /// Make all global symbols but those listed in FILE local
+    /// Make all global symbols but those listed in FILE local (STB_LOCAL)
     #[arg(long, value_name = "FILE")]
     keep_global_symbols: Vec<PathBuf>,
     /// Make the symbol local (STB_LOCAL)
     #[arg(short = 'L', long, value_name = "NAME")]
     localize_symbol: Vec<OsString>,
-    /// Make the symbols listed in FILE local
+    /// Make the symbols listed in FILE local (STB_LOCAL)
     #[arg(long, value_name = "FILE")]
     localize_symbols: Vec<PathBuf>,
-    /// Make symbols that are STV_HIDDEN or STV_INTERNAL in st_other local
+    /// Make symbols that are STV_HIDDEN or STV_INTERNAL in st_other local (STB_LOCAL)
     #[arg(long)]
     localize_hidden: bool,
     /// Make the symbol global (STB_GLOBAL)
     #[arg(long, value_name = "NAME")]
     globalize_symbol: Vec<OsString>,
-    /// Make the symbols listed in FILE global
+    /// Make the symbols listed in FILE global (STB_GLOBAL)
     #[arg(long, value_name = "FILE")]
     globalize_symbols: Vec<PathBuf>,
     /// Make the global symbol weak (STB_WEAK)
     #[arg(short = 'W', long, value_name = "NAME")]
     weaken_symbol: Vec<OsString>,
-    /// Make the global symbols listed in FILE weak
+    /// Make the global symbols listed in FILE weak (STB_WEAK)
     #[arg(long, value_name = "FILE")]
     weaken_symbols: Vec<PathBuf>,
-    /// Make all global symbols weak
+    /// Make all global symbols weak (STB_WEAK)
     #[arg(long)]
     weaken: bool,
     /// Rename the symbol (st_name); the new name is added to its string table
     #[arg(long, value_name = "OLD=NEW")]
     redefine_sym: Vec<OsString>,
-    /// Rename symbols as listed in FILE: OLD NEW on each line
+    /// Rename symbols (st_name) as listed in FILE: OLD NEW on each line
     #[arg(long, value_name = "FILE")]
     redefine_syms: Vec<PathBuf>,
     /// Put PREFIX in front of every symbol's name (st_name), each time it is run
     #[arg(long, value_name = "PREFIX")]
     prefix_symbols: Option<OsString>,
-    /// Add a symbol
+    /// Add a symbol to .symtab, its name to the string table
     ///
+    /// Local ones stand behind the other local ones, others at the end; sh_info and indices of symbols follow.
     /// st_value is VALUE, an offset in SECTION or, without it, absolute (SHN_ABS). FLAGS: local, global (the default),
     /// weak (STB_*); function, object, file (STT_*); hidden (STV_HIDDEN).
     #[arg(long, value_name = "NAME=[SECTION:]VALUE[,FLAGS]")]
