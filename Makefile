@@ -30,8 +30,13 @@ check: ## format, lints (warnings are errors), documentation
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@$(MAKE) --no-print-directory doc
 
+# Programs of others that tests compare with, or run.
+TOOLS = ar bash eu-elflint fish gcc getfattr groff ld llvm-objcopy make nm objcopy pahole readelf setfattr strace strip \
+        unshare xmllint zsh
+
 # Examples in the documentation first, so that the runner's summary is the last line.
 test: check ## check, and all tests
+	@for t in $(TOOLS); do command -v $$t >/dev/null || echo $$t; done | xargs -r echo "Not installed, so that what needs it is skipped:"
 	$(CARGO) test --workspace --doc --quiet
 	@if $(CARGO) nextest --version >/dev/null 2>&1; \
 	then set -x; $(CARGO) nextest run --workspace --no-fail-fast; \
