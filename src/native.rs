@@ -136,7 +136,7 @@ impl SetArgs {
 
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        let (values, files) = sections_then_files(&self.args, &self.files)?;
+        let (values, files) = sections_then_files("NAME=CONTENTS", &self.args, &self.files)?;
         let blobs = load("set", values)?;
         let edits = Edits {
             set: blobs.iter().map(|b| Content { section: b.name.clone(), bytes: b.bytes() }).collect(),
@@ -165,7 +165,7 @@ impl RemoveArgs {
 impl DumpArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
-        let (values, files) = sections_then_files(&self.args, &self.files)?;
+        let (values, files) = sections_then_files("NAME=OUT", &self.args, &self.files)?;
         let [input] = files.as_slice() else {
             return Err(Error::Usage(format!("dump takes one ELF file, not {}", files.len())));
         };
@@ -178,15 +178,19 @@ impl DumpArgs {
 }
 
 /// `NAME=FILE ... FILE...`, or `NAME=FILE ... -- FILE...`, where `behind` is what stands behind the `--`.
-fn sections_then_files<'a>(args: &'a [OsString], behind: &[OsString]) -> Result<(&'a [OsString], Vec<PathBuf>), Error> {
+fn sections_then_files<'a>(
+    form: &str,
+    args: &'a [OsString],
+    behind: &[OsString],
+) -> Result<(&'a [OsString], Vec<PathBuf>), Error> {
     let sections = args.iter().take_while(|a| a.as_bytes().contains(&b'=')).count();
     let (values, files) = args.split_at_checked(sections).unwrap_or((args, &[]));
     if let ([first, ..], [_, ..]) = (files, behind) {
-        return Err(Error::Usage(format!("'{}' is no NAME=CONTENTS, and files follow the `--`", shown(&first))));
+        return Err(Error::Usage(format!("'{}' is no {form}, and files follow the `--`", shown(&first))));
     }
     let files: Vec<PathBuf> = files.iter().chain(behind).map(PathBuf::from).collect();
     if values.is_empty() || files.is_empty() {
-        return Err(Error::Usage("expected NAME=CONTENTS for each section, then the ELF files".into()));
+        return Err(Error::Usage(format!("expected {form} for each section, then the ELF files")));
     }
     Ok((values, files))
 }

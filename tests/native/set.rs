@@ -64,6 +64,7 @@ fn what_makes_no_sense_is_refused() {
     for (args, words) in [
         (&["set"][..], &["<ARG>"][..]),
         (&["set", "demo.ko"], &["NAME=CONTENTS"]),
+        (&["dump", ".text", "demo.ko"], &["NAME=OUT"]),
         (&["set", ".BTF=demo.btf"], &["ELF files"]),
         (&["set", ".BTF=none", "demo.ko"], &["'none'"]),
         (&["set", ".BTF=demo.btf", ".BTF=demo.ko", "demo.ko"], &["'.BTF'", "twice"]),
