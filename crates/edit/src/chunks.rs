@@ -52,7 +52,7 @@ pub(crate) fn chunks(
     rewritten: &dyn Fn(SectionIndex) -> bool,
 ) -> Result<(u64, Vec<Chunk>), EditError> {
     let bare = |start, end, align, owner| Chunk { start, end, align, owner, shared_by: Vec::new(), inside: Vec::new() };
-    let mut end = zone_end(image, image.segments.iter().map(|s| s.file_end()));
+    let mut end = zone_end(image, image.segments.iter().map(|s| (s.p_filesz, s.file_end())));
     let mut raw: Vec<Chunk> = Vec::new();
     for (index, header) in image.indexed() {
         image.contents(index)?;
@@ -139,10 +139,13 @@ fn nonzero_run(image: &Image, start: u64, end: u64) -> Option<(u64, u64)> {
     Some((start + first as u64, start + last as u64 + 1))
 }
 
-pub(crate) fn zone_end(image: &Image, segment_ends: impl Iterator<Item = u64>) -> u64 {
+/// The end of the fixed zone, by size and end of each segment. A segment of no bytes (`PT_GNU_STACK`, or a `PT_LOAD` of
+/// `.bss` alone) holds none in their place, whatever its `p_offset` is.
+pub(crate) fn zone_end(image: &Image, segments: impl Iterator<Item = (u64, u64)>) -> u64 {
     let tables = match image.segments.len() as u64 {
         0 => image.format.header_size(),
         n => image.e_phoff.saturating_add(n * image.format.program_header_size()).max(image.format.header_size()),
     };
-    segment_ends.map(|end| end.min(image.len())).fold(tables, u64::max)
+    let ends = segments.filter(|(size, _)| *size != 0).map(|(_, end)| end.min(image.len()));
+    ends.fold(tables, u64::max)
 }

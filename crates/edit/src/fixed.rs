@@ -21,10 +21,10 @@ pub(crate) struct Fixed<'l, 'a> {
 impl Fixed<'_, '_> {
     pub fn decide(&mut self, slot_of: &dyn Fn(SectionIndex) -> Option<usize>) -> Result<(), EditError> {
         let (image, slots) = (self.image, self.slots);
-        let mut segment_ends: Vec<u64> = image.segments.iter().map(|s| s.file_end()).collect();
+        let mut segment_ends: Vec<(u64, u64)> = image.segments.iter().map(|s| (s.p_filesz, s.file_end())).collect();
         for change in &self.layout.segments {
             if let Some(segment) = image.segments.get(change.index) {
-                segment_ends[change.index] = segment.p_offset.saturating_add(change.p_filesz);
+                segment_ends[change.index] = (change.p_filesz, segment.p_offset.saturating_add(change.p_filesz));
             }
         }
         let mut end = zone_end(image, segment_ends.into_iter());

@@ -172,7 +172,11 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
     for chunk in &chunks {
         if chunk.owner == if has_headers { Owner::Headers } else { Owner::End } {
             for &slot in &incoming {
-                let at = align_up(new_end, slots[slot].header.align()).ok_or_else(too_far)?;
+                let align = slots[slot].header.align();
+                let at = align_up(new_end, align).ok_or_else(too_far)?;
+                if at - new_end > MOST_PADDING {
+                    return Err(too_much_padding(at - new_end, align));
+                }
                 new_end =
                     place(&mut layout, at, content_size(&slots[slot]), What::Contents { slot }).ok_or_else(too_far)?;
                 layout.offsets[slot] = at;
@@ -206,6 +210,9 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
         if align != chunk.align && (is_packed(old_end, chunk.start, chunk.align) || at % align != 0) {
             at = align_up(new_end, align).ok_or_else(too_far)?;
         }
+        if at - new_end > MOST_PADDING.max(chunk.start.saturating_sub(old_end)) {
+            return Err(too_much_padding(at - new_end, align.max(chunk.align)));
+        }
         match chunk.owner {
             Owner::Section(index) => slot_of(index).into_iter().for_each(|slot| layout.offsets[slot] = at),
             Owner::Headers => layout.e_shoff = at,
@@ -228,6 +235,14 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
         }
     }
     Ok(layout)
+}
+
+/// Padding that a result gets where its input has less: 64 MiB, far beyond what objects are aligned to. A file of some kB
+/// whose `sh_addralign` is 2^35 became one of 34 GB.
+const MOST_PADDING: u64 = 1 << 26;
+
+fn too_much_padding(padding: u64, align: u64) -> EditError {
+    EditError::Refused { why: format!("an alignment of {align:#x} would need {padding} bytes of padding") }
 }
 
 fn place(layout: &mut Layout, at: u64, size: u64, what: What) -> Option<u64> {

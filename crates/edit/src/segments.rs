@@ -26,7 +26,7 @@ fn holds(segment: &ProgramHeader, header: &SectionHeader) -> bool {
     let size = header.file_size();
     if size != 0 {
         let end = header.sh_offset.saturating_add(size);
-        header.sh_offset < segment.file_end() && end > segment.p_offset
+        segment.p_filesz != 0 && header.sh_offset < segment.file_end() && end > segment.p_offset
     } else {
         // An empty section or SHT_NOBITS is where its address is; thread-local NOBITS occupies none in a PT_LOAD.
         header.is_alloc()

@@ -8,10 +8,10 @@ use elfgraft_edit::{
 use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionHeader};
 use elfgraft_patch::to_vec;
-use elfgraft_testkit::consts::ET_REL;
+use elfgraft_testkit::consts::{ET_DYN, ET_REL, SHF_ALLOC};
 use elfgraft_testkit::diff::semantic_diff;
-use elfgraft_testkit::elf::{ElfSpec, Section};
-use elfgraft_testkit::fields::{header_field, poke_section, section_field};
+use elfgraft_testkit::elf::{ElfSpec, Section, Segment};
+use elfgraft_testkit::fields::{header_field, poke_section, poke_segment, section_field};
 use elfgraft_testkit::format::Format;
 use elfgraft_testkit::generate::{GenOptions, generate};
 use elfgraft_testkit::read::ReadElf;
@@ -183,6 +183,43 @@ fn l2_an_empty_section_that_points_into_another_moves_along() {
         poke_section(&mut x, 2, "sh_offset", table + 40);
         same(&edit(&edit(&x, &a).unwrap(), &b).unwrap(), &edit(&x, &b).unwrap(), "L2");
         same(&edit(&edit(&x, &set(".new", &[5; 9])).unwrap(), &remove(&[".new"])).unwrap(), &x, "L3");
+    }
+}
+
+// A fuzzer moved the offset of PT_GNU_STACK, which has no bytes, beyond the end of the file: all of the file was taken to lie
+// in a segment, and what was added too.
+#[test]
+fn l2_l3_a_segment_without_bytes_holds_nothing_wherever_it_is() {
+    for format in Format::FOUR {
+        let mut x = ElfSpec::new(format, ET_DYN)
+            .section(Section::progbits(".text", SHF_ALLOC, [1; 100]).addr(0x1000).congruent(0x1000))
+            .section(Section::progbits(".comment", 0, [2; 30]))
+            .segment(Segment::load(5, ".text", ".text").vaddr(0x1000).align(0x1000))
+            .segment(Segment::empty(0x6474_e551, 6))
+            .build();
+        for p_offset in [0, section_field(&x, 2, "sh_offset") + 10, x.len() as u64 + 10, 1 << 30] {
+            poke_segment(&mut x, 1, "p_offset", p_offset);
+            for name in [".comment", ".new"] {
+                let (a, b) = (set(name, &[3; 7]), set(name, &[4; 400]));
+                let (fa, fb) = (edit(&x, &a).unwrap(), edit(&x, &b).unwrap());
+                same(&edit(&fa, &b).unwrap(), &fb, "L2");
+                same(&edit(&fb, &a).unwrap(), &fa, "L2");
+            }
+            same(&edit(&edit(&x, &add(".new", &[3; 7])).unwrap(), &remove(&[".new"])).unwrap(), &x, "L3");
+        }
+    }
+}
+
+// A fuzzer made an `sh_addralign` of 2^35: 5 kB became 34 GB (`testdata/fuzz/edit/alignment-of-32-gigabytes`).
+#[test]
+fn padding_of_gigabytes_is_refused() {
+    let spec = ElfSpec::new(Format::X86_64, ET_REL).section(Section::progbits(".first", 0, [1; 20]));
+    let x = spec.section(Section::progbits(".last", 0, [2; 20])).build();
+    for (align, good) in [(1u64 << 20, true), (1 << 35, false), (1 << 63, false)] {
+        match edit(&x, &Edits { align: vec![(Pattern::new(b".last"), align)], ..Edits::default() }) {
+            Ok(file) => assert!(good && file.len() < 2 << 20, "{align:#x}: {} bytes", file.len()),
+            Err(e) => assert!(!good && e.to_string().contains("bytes of padding"), "{align:#x}: {e}"),
+        }
     }
 }
 

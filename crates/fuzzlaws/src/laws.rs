@@ -71,7 +71,7 @@ pub fn first_error(file: &[u8]) -> Option<String> {
 /// names end where the table ends.
 pub fn comes_back(file: &[u8]) -> bool {
     let Ok(image) = Image::parse(file) else { return false };
-    let loaded = image.segments.iter().any(|segment| image.e_shoff < segment.file_end());
+    let loaded = image.segments.iter().any(|s| s.p_filesz != 0 && image.e_shoff < s.file_end());
     !loaded && !image.sections.is_empty() && image.trailer.is_none()
 }
 
