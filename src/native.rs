@@ -173,7 +173,7 @@ impl DumpArgs {
         let image = Image::parse(file.bytes()).map_err(Error::edit(input))?;
         let output = Output { dry_run: self.dry_run, verbose: self.verbose, ..Output::default() };
         let dumps = dumps(&file, &image, outputs("dump", values)?, "")?;
-        dumps.iter().try_for_each(|dump| dump.run(&image, input, output))
+        dumps.iter().try_for_each(|dump| dump.run(&image, &file, output))
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use elfgraft_edit::{Decision, Edits, Plan, plan};
 use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionIndex, printable};
-use elfgraft_patch::{Input, Kind, Options, Outcome, WriteOptions, commit, explain, shown, write_file, write_to};
+use elfgraft_patch::{Input, Kind, Options, Outcome, commit, explain, shown, write_part, write_to};
 
 use crate::blob::open;
 use crate::report::{self, Error};
@@ -89,7 +89,8 @@ pub fn finish(file: &Input, target: &Path, plan: &Plan, output: Output) -> Resul
     warn_of_signature(file.path(), plan);
     if target == Path::new("-") {
         let mut out = std::io::stdout().lock();
-        return write_to(&plan.patch, file.bytes(), &mut out).map_err(Error::stdout);
+        write_to(&plan.patch, file.bytes(), &mut out).map_err(Error::stdout)?;
+        return Ok(file.unchanged()?);
     }
     let outcome = commit(&plan.patch, file, target, &output.options())?;
     tell(target, plan, &outcome, output);
@@ -199,8 +200,8 @@ fn same_file(file: &Input, target: &Path) -> bool {
 
 impl Dump<'_> {
     /// Writes the file, or says that it would.
-    pub fn run(&self, image: &Image, input: &Path, output: Output) -> Result<(), Error> {
-        let (target, contents) = (&self.target, self.contents);
+    pub fn run(&self, image: &Image, file: &Input, output: Output) -> Result<(), Error> {
+        let (target, contents, input) = (&self.target, self.contents, file.path());
         if output.dry_run {
             let line = format!(
                 "{}: dump section {} ({} bytes) to '{}'\n",
@@ -212,9 +213,10 @@ impl Dump<'_> {
             return report::print(&line);
         }
         if target == Path::new("-") {
-            return std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::stdout);
+            std::io::Write::write_all(&mut std::io::stdout().lock(), contents).map_err(Error::stdout)?;
+            return Ok(file.unchanged()?);
         }
-        write_file(target, contents, &WriteOptions { fsync: output.fsync, ..WriteOptions::default() })?;
+        write_part(target, contents, file, output.fsync)?;
         if output.verbose {
             let section = image.describe(self.index);
             report::note(

@@ -248,7 +248,7 @@ impl ObjcopyArgs {
         let plan = plan.transpose().map_err(Error::edit(&self.input))?;
         // All of them are there before one is written.
         for dump in run::dumps(&file, &image, dumps, "--dump-section: ")? {
-            dump.run(&image, &self.input, self.out)?;
+            dump.run(&image, &file, self.out)?;
         }
         match &plan {
             Some(plan) => finish(&file, target, plan, self.out),

@@ -102,6 +102,21 @@ fn a_replaced_file_is_not_mixed_with_the_new_one() {
     assert_eq!((code, text.as_str()), (Some(0), ""));
 }
 
+/// Contents of a section that are rewritten while they are written out would be neither the old ones nor the new ones.
+#[test]
+fn a_dump_of_a_file_that_is_rewritten_is_not_written() {
+    if !installed("strace") {
+        return;
+    }
+    for args in [&["dump", ".data=out", "big.o"][..], &["objcopy", "--dump-section", ".data=out", "big.o", "out.o"]] {
+        let (dir, _, other) = large();
+        dir.write("out", "old");
+        let (code, text, _) = meanwhile(&dir, "big.o", args, |path| fs::write(path, &other).unwrap());
+        assert!(code == Some(1) && text.contains("'big.o': changed while it was read"), "{args:?}: {text}");
+        assert_eq!(dir.read("out"), b"old");
+    }
+}
+
 /// While somebody shortens, rewrites and replaces a file without pause, every command on it ends with an exit status, and
 /// what it calls a success is one.
 #[test]
@@ -113,7 +128,15 @@ fn edits_while_the_file_changes_all_the_time() {
     let stop = std::sync::atomic::AtomicBool::new(false);
     let rounds = if torture() { 400 } else { 20 };
     let mut outcomes = [0, 0];
+    /// Ends the other thread also when an assertion fails.
+    struct Stop<'s>(&'s std::sync::atomic::AtomicBool);
+    impl Drop for Stop<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+    }
     std::thread::scope(|scope| {
+        let _stop = Stop(&stop);
         scope.spawn(|| {
             let mut round = 0;
             while !stop.load(std::sync::atomic::Ordering::Relaxed) {
@@ -149,7 +172,6 @@ fn edits_while_the_file_changes_all_the_time() {
                 }
             }
         }
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
     });
     assert!(outcomes[0] > 0 && outcomes[1] > 0, "{outcomes:?}");
     let left: Vec<_> = dir.names().into_iter().filter(|name| name.contains("elfgraft")).collect();

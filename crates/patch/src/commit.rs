@@ -120,3 +120,14 @@ pub fn write_file(path: &Path, bytes: &[u8], options: &WriteOptions) -> Result<O
     let options = Options { fsync: options.fsync, ..Options::default() };
     replace(&Patch::whole(bytes), &Input::from_bytes("", Vec::new()), path, &options)
 }
+
+/// As [`write_file`], of bytes that are `source`'s: when that changed meanwhile nothing is written, as what was read may be
+/// neither the old file's nor the new one's.
+///
+/// # Errors
+///
+/// Those of [`replace`].
+pub fn write_part(path: &Path, bytes: &[u8], source: &Input, fsync: bool) -> Result<Outcome, IoError> {
+    let options = Options { fsync, ..Options::default() };
+    replace(&Patch::whole(bytes), &Input::watching(source), path, &options)
+}

@@ -24,6 +24,8 @@ pub struct Input {
     path: PathBuf,
     bytes: Bytes,
     file: Option<(Arc<File>, Metadata)>,
+    /// The file whose bytes are to be written, where the input itself is not that: see `write_part`.
+    source: Option<(PathBuf, Metadata)>,
 }
 
 enum Bytes {
@@ -60,12 +62,18 @@ impl Input {
             len @ ..=SMALL => Bytes::Owned(read(path, &file, len)?),
             len => Bytes::Mapped(Mapping::new(&file, path, len).map_err(IoError::system("map", path))?),
         };
-        Ok(Self { path: path.to_owned(), bytes, file: Some((file, metadata)) })
+        Ok(Self { path: path.to_owned(), bytes, file: Some((file, metadata)), source: None })
     }
 
     /// An input from memory; `path` is its name in messages.
     pub fn from_bytes(path: impl Into<PathBuf>, bytes: Vec<u8>) -> Self {
-        Self { path: path.into(), bytes: Bytes::Owned(bytes), file: None }
+        Self { path: path.into(), bytes: Bytes::Owned(bytes), file: None, source: None }
+    }
+
+    /// No bytes, and changed when `source` is.
+    pub(crate) fn watching(source: &Input) -> Self {
+        let metadata = source.metadata().map(|metadata| (source.path.clone(), metadata.clone()));
+        Self { source: metadata, ..Self::from_bytes("", Vec::new()) }
     }
 
     /// Reads a stream, such as standard input, into memory; `path` is its name in messages.
@@ -118,13 +126,14 @@ impl Input {
     ///
     /// [`IoError::Changed`].
     pub fn unchanged(&self) -> Result<(), IoError> {
-        let Some((_, then)) = &self.file else {
+        let own = self.file.as_ref().map(|(_, then)| (&self.path, then));
+        let Some((path, then)) = own.or(self.source.as_ref().map(|(path, then)| (path, then))) else {
             return Ok(());
         };
         let state = |of: &Metadata| (of.dev(), of.ino(), of.len(), of.mtime(), of.mtime_nsec());
-        match fs::metadata(&self.path) {
+        match fs::metadata(path) {
             Ok(now) if state(&now) == state(then) => Ok(()),
-            _ => Err(IoError::Changed { path: self.path.clone() }),
+            _ => Err(IoError::Changed { path: path.clone() }),
         }
     }
 }

@@ -75,7 +75,7 @@ mod verify;
 mod testing;
 
 pub use builder::Builder;
-pub use commit::{Kind, Options, Outcome, WriteOptions, commit, write_file};
+pub use commit::{Kind, Options, Outcome, WriteOptions, commit, write_file, write_part};
 pub use error::{IoError, PatchError, Span};
 pub use explain::explain;
 pub use in_place::{InPlace, can_in_place, in_place};

@@ -87,7 +87,7 @@ fn new_file(
     // An input that was shortened makes copying fail, too.
     let filled = fill(&stage.file, patch, input);
     let holes = filled.map_err(|error| input.unchanged().err().unwrap_or_else(|| write_error()(error)))?;
-    check(&stage.file, patch, input, path, holes)?;
+    check(&stage.file, patch, input, path, holes).map_err(|error| input.unchanged().err().unwrap_or(error))?;
 
     // From here to the rename no other elfgraft may change the file that is replaced. Where there
     // are no locks, only the check is left.
