@@ -178,6 +178,36 @@ fn records_are_gnus_byte_for_byte() {
     assert_eq!(dir.names(), ["x"]);
 }
 
+// Fields of a file that were sizes to allocate.
+#[test]
+fn no_alignment_and_no_size_of_nothing_is_allocated() {
+    let dir = Dir::new();
+    for (align, fits) in [(1u64 << 21, true), (1 << 22, false), (1 << 40, false), (1 << 63, false)] {
+        let mut file = ElfSpec::new(Format::X86_64, ET_REL).section(Section::progbits(".big", 0, [1; 9])).build();
+        poke_section(&mut file, 1, "sh_addralign", align);
+        dir.write("x.o", file);
+        let run = dir.objcopy(&["-O", "elf32-x86-64", "x.o", "out.o"]);
+        if fits {
+            run.quiet();
+            assert!(dir.read("out.o").len() < 3 << 20);
+        } else {
+            run.fails(&["'x.o'", "'.big' [1]", "sh_addralign"]);
+        }
+    }
+    for (size, fits) in [(1u64 << 20, true), (1 << 40, false), (u64::MAX / 2, false)] {
+        let bss = Section::nobits(".bss", size).flags(SHF_ALLOC);
+        dir.write("x.o", ElfSpec::new(Format::X86_64, ET_REL).section(bss).build());
+        for target in ["srec", "ihex"] {
+            let run = dir.objcopy(&["--set-section-flags=.bss=alloc,load,contents", "-O", target, "x.o", "out"]);
+            if fits {
+                run.quiet();
+            } else {
+                run.fails(&["'x.o'", "'.bss' [1]", "zeros are too many"]);
+            }
+        }
+    }
+}
+
 /// `name` as x32, by us.
 fn x32(name: &str) -> (Dir, ReadElf) {
     let dir = Dir::with(&[name]);

@@ -11,6 +11,7 @@ mod image;
 
 use elfgraft_testkit::consts::*;
 use elfgraft_testkit::elf::{ElfSpec, Section, Segment};
+use elfgraft_testkit::fields::poke_section;
 use elfgraft_testkit::format::{Class, Endian, Format};
 use elfgraft_testkit::inputs::g6_modinfo_segment;
 use elfgraft_testkit::layouts;

@@ -18,6 +18,77 @@ fn a_failing_sync_is_told() {
     fs::remove_file(log).unwrap();
 }
 
+// An undo file stayed, and nothing said so, when its directory could not be synced.
+#[test]
+fn a_sync_that_fails_in_place_leaves_no_undo_file() {
+    if !installed("strace") {
+        return;
+    }
+    let args = ["set", "--in-place", "--fsync", ".BTF_ids=ids", "demo.ko"];
+    let (dir, old, new) = demo(&args);
+    let names = dir.names();
+    let mut failed = 0;
+    for call in ["fsync", "fdatasync"] {
+        for nth in 1.. {
+            dir.write("demo.ko", &old);
+            let run = inject(&dir, call, "error=EIO", nth, &args);
+            let found = dir.read("demo.ko");
+            assert!(found == old || found == new, "{call} {nth}: a mix");
+            // New bytes that may not be on the disk yet keep the old ones beside them, and say so.
+            let kept = dir.names() != names;
+            let done = run.code() == Some(0);
+            if !done {
+                run.fails(if kept { &["the edit is complete", ".demo.ko.elfgraft-undo"] } else { &["demo.ko"] });
+            }
+            if kept {
+                dir.elfgraft(&["show", "demo.ko"]).ok();
+            }
+            assert!(!kept || found == new, "{call} {nth}");
+            assert_eq!(dir.names(), names, "{call} {nth}");
+            if done {
+                same(&found, &new, "a success");
+                break;
+            }
+            failed += 1;
+        }
+    }
+    // The undo file, its directory, the file.
+    assert!(failed >= 3, "{failed}");
+}
+
+// A half-made file stayed where there are no nameless files, and looking at it failed.
+#[test]
+fn a_file_made_by_name_goes_when_it_cannot_be_looked_at() {
+    if !installed("strace") {
+        return;
+    }
+    let (dir, old, new) = demo(&SET);
+    let names = dir.names();
+    let mut failed = 0;
+    for call in ["statx", "fstat", "newfstatat", "lstat", "stat"] {
+        for nth in 1.. {
+            dir.write("demo.ko", &old);
+            let fault = format!("inject={call}:error=EIO:when={nth}");
+            let by_name = "inject=open:error=EOPNOTSUPP:when=1";
+            let options = ["-e", &format!("trace={call},open"), "-e", &fault, "-e", by_name];
+            let run = strace(dir.cmd(ELFGRAFT, &SET), &options).run();
+            assert_eq!(dir.names(), names, "{call} {nth}");
+            let found = dir.read("demo.ko");
+            if run.code() == Some(0) {
+                same(&found, &new, "a success");
+                // Some results of looking do not matter; so many calls there are at most.
+                if nth > 12 {
+                    break;
+                }
+            } else {
+                same(&found, &old, &format!("{call} {nth}"));
+                failed += 1;
+            }
+        }
+    }
+    assert!(failed >= 2, "{failed}");
+}
+
 #[test]
 fn system_calls_are_what_the_tests_think() {
     if !installed("strace") {

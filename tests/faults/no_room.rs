@@ -1,6 +1,11 @@
 //! Every way of writing on a disk with too little room, and under a limit on the size of files: writes and copies that end
 //! in the middle.
 
+use elfgraft_testkit::consts::{ET_REL, SHF_ALLOC};
+use elfgraft_testkit::elf::{ElfSpec, Section};
+use elfgraft_testkit::format::Format;
+use elfgraft_testkit::symbols::Symbol;
+
 use super::ways::{Files, WAYS, Way, files};
 use super::*;
 
@@ -85,4 +90,28 @@ fn a_limit_for_every_way() {
     }
     println!("limits: {outcomes:?}");
     assert!(outcomes[0] > 20 && outcomes[1] > 5, "limits were not low and high: {outcomes:?}");
+}
+
+/// Rust ends a process that gets no memory: as with a kill, the file is the old one, and nothing is left beside it.
+#[test]
+fn without_memory_the_file_stays() {
+    let dir = Dir::new();
+    let symbols = (0..20_000).map(|i| Symbol::local(&format!("symbol{i}"), ".text")).collect();
+    let object = ElfSpec::new(Format::X86_64, ET_REL).section(Section::progbits(".text", SHF_ALLOC, [1; 50]));
+    let old = object.symbols(symbols).build();
+    let args = ["strip", "--strip-unneeded", "x.o"];
+    dir.write("x.o", &old);
+    dir.elfgraft(&args).quiet();
+    let new = dir.read("x.o");
+    let mut outcomes = [0, 0];
+    for kb in (50..6000).step_by(if torture() { 10 } else { 250 }) {
+        dir.write("x.o", &old);
+        let run = dir.cmd(ELFGRAFT, &args).after(&format!("ulimit -d {kb}")).run();
+        let done = run.code() == Some(0);
+        same(&dir.read("x.o"), if done { &new } else { &old }, &format!("{kb} kB: {:?}", run.code()));
+        assert_eq!(dir.names(), ["x.o"], "{kb} kB");
+        outcomes[usize::from(done)] += 1;
+    }
+    println!("memory: {outcomes:?}");
+    assert!(outcomes[0] > 0 && outcomes[1] > 0, "limits were not low and high: {outcomes:?}");
 }

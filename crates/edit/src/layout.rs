@@ -138,6 +138,7 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
     if keeps_shape(image, slots) {
         return same_shape(image, slots);
     }
+    segments::check_ends(image)?;
     let by_section = {
         let mut by_section = vec![None; image.sections.len()];
         for (at, slot) in slots.iter().enumerate() {

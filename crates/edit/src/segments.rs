@@ -3,6 +3,8 @@
 use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, ProgramHeader, SectionHeader, SectionIndex};
 
+use crate::error::EditError;
+
 /// New sizes of a segment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Resized {
@@ -35,6 +37,23 @@ fn holds(segment: &ProgramHeader, header: &SectionHeader) -> bool {
             && header.sh_addr.saturating_add(header.sh_size) <= segment.p_vaddr.saturating_add(segment.p_memsz)
             && segment.p_memsz != 0
     }
+}
+
+/// Refuses a file that ends within a segment, or before one begins: what is put behind its end would be in that segment, and
+/// the second edit would find it there. Separate debug files keep the program headers of the program, without its bytes.
+///
+/// # Errors
+/// Naming the segment.
+pub(crate) fn check_ends(image: &Image) -> Result<(), EditError> {
+    let beyond = |s: &ProgramHeader| s.p_filesz != 0 && s.file_end() > image.len();
+    let Some((index, segment)) = image.segments.iter().enumerate().find(|(_, s)| beyond(s)) else { return Ok(()) };
+    let has_bytes = |h: &SectionHeader| h.is_alloc() && h.file_size() != 0 && h.sh_type != SHT_NOTE;
+    if image.indexed().any(|(_, h)| h.is_alloc()) && !image.indexed().any(|(_, h)| has_bytes(h)) {
+        return Ok(());
+    }
+    let (end, len) = (segment.file_end(), image.len());
+    let why = format!("segment {index} ends at {end:#x}, the file at {len:#x}: what is added would be part of it");
+    Err(EditError::Refused { why })
 }
 
 /// Which `PT_LOAD` segments shrink because the sections at their end leave: to the last section that stays, as with

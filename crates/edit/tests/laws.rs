@@ -210,6 +210,34 @@ fn l2_l3_a_segment_without_bytes_holds_nothing_wherever_it_is() {
     }
 }
 
+// A fuzzer made a PT_LOAD far beyond the end of the file: all that was added was in it the second time.
+#[test]
+fn nothing_is_added_to_a_file_that_ends_within_a_segment() {
+    for format in Format::FOUR {
+        let mut x = ElfSpec::new(format, ET_DYN)
+            .section(Section::progbits(".text", SHF_ALLOC, [1; 100]).addr(0x1000).congruent(0x1000))
+            .section(Section::progbits(".comment", 0, [2; 30]))
+            .segment(Segment::load(5, ".text", ".text").vaddr(0x1000).align(0x1000))
+            .build();
+        let len = x.len() as u64;
+        for (p_offset, p_filesz, good) in [(0, len, true), (0, len + 1, false), (len + 5, 1, false), (1 << 30, 0, true)]
+        {
+            poke_segment(&mut x, 0, "p_offset", p_offset);
+            poke_segment(&mut x, 0, "p_filesz", p_filesz);
+            match edit(&x, &set(".new", &[3; 7])) {
+                Ok(fa) => same(&edit(&fa, &set(".new", &[3; 7])).unwrap(), &fa, "L1"),
+                Err(e) => assert!(!good && e.to_string().contains("segment 0 ends at"), "{e}"),
+            }
+            // Where nothing moves, nothing is added.
+            assert!(edit(&x, &update(".text", &[7; 100])).is_ok());
+            // A separate debug file has the segments of the program, not their bytes.
+            let mut debug = x.clone();
+            poke_section(&mut debug, 1, "sh_type", 8);
+            assert!(edit(&debug, &set(".new", &[3; 7])).is_ok());
+        }
+    }
+}
+
 // A fuzzer made an `sh_addralign` of 2^35: 5 kB became 34 GB (`testdata/fuzz/edit/alignment-of-32-gigabytes`).
 #[test]
 fn padding_of_gigabytes_is_refused() {

@@ -61,7 +61,7 @@ fn set(file: &[u8], name: &[u8], choice: &mut Choice) {
     let (a, b) = (set_to(name, &choice.blob()), set_to(name, &choice.blob()));
     let (Some(fa), Some(fb)) = (l1(file, &a), l1(file, &b)) else { return };
     let is_new = Image::parse(file).is_ok_and(|image| image.named(name).is_empty());
-    // A segment that reaches beyond the end of the file owns whatever is appended: what was set before is in it then.
+    // Of what means nothing there is no telling where it belongs.
     if !is_sound(file) {
         return;
     }
