@@ -9,7 +9,7 @@ use elfgraft_elf::Image;
 use crate::archive::{is_archive, plan_archive};
 use crate::blob::open;
 use crate::jobs::for_each;
-use crate::objcopy::{VERSION, patterns};
+use crate::objcopy::{DropInArgs, VERSION, patterns};
 use crate::report::Error;
 use crate::run::{Output, finish};
 use crate::symbols::SymbolArgs;
@@ -72,17 +72,8 @@ pub struct StripArgs {
     /// Header and contents stay as they are, but for indices of others that are renumbered.
     #[arg(long, value_name = "PATTERN")]
     keep_section: Vec<OsString>,
-    /// Remove an appended module signature without a warning
-    ///
-    /// Every change breaks it. The bytes behind the last ELF structure go.
-    #[arg(long)]
-    drop_signature: bool,
-    /// Outputs depend on inputs only: always so, accepted for GNU's sake
-    #[arg(short = 'D', long)]
-    enable_deterministic_archives: bool,
-    /// Print the version
-    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    drop_in: DropInArgs,
     #[command(flatten)]
     symbols: SymbolArgs,
     #[command(flatten)]
@@ -112,7 +103,7 @@ impl StripArgs {
             remove: patterns(&self.remove_section),
             keep: patterns(&self.keep_section),
             symbols: SymbolEdits { strip: self.strip(&symbols), ..symbols },
-            drop_signature: self.drop_signature,
+            drop_signature: self.drop_in.drop_signature,
             ..Edits::default()
         };
         match (self.files.as_slice(), &self.output) {

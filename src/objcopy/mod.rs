@@ -23,6 +23,22 @@ use formats::{FormArgs, check_format, new_object, records};
 pub use values::{by_pattern, flags, patterns};
 use values::{bytes_of, debuglink, rename};
 
+/// What the drop-ins for GNU's tools share.
+#[derive(Debug, clap::Args)]
+pub struct DropInArgs {
+    /// Remove an appended module signature without a warning
+    ///
+    /// Every change breaks it. The bytes behind the last ELF structure go.
+    #[arg(long)]
+    pub drop_signature: bool,
+    /// Outputs depend on inputs only: always so, accepted for GNU's sake
+    #[arg(short = 'D', long)]
+    enable_deterministic_archives: bool,
+    /// Print the version
+    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+}
+
 /// What `--version` says behind the tool's name: build scripts read `name (package) version` in the first line.
 pub const VERSION: &str = concat!("(elfgraft) ", env!("CARGO_PKG_VERSION"));
 
@@ -140,17 +156,8 @@ pub struct ObjcopyArgs {
     /// SHT_PROGBITS, sh_flags 0, sh_addralign 4, last index. The CRC is in the byte order of IN.
     #[arg(long, value_name = "FILE")]
     add_gnu_debuglink: Option<PathBuf>,
-    /// Remove an appended module signature without a warning
-    ///
-    /// Every change breaks it. The bytes behind the last ELF structure go.
-    #[arg(long)]
-    drop_signature: bool,
-    /// Outputs depend on inputs only: always so, accepted for GNU's sake
-    #[arg(short = 'D', long)]
-    enable_deterministic_archives: bool,
-    /// Print the version
-    #[arg(short = 'V', long, action = clap::ArgAction::Version)]
-    version: Option<bool>,
+    #[command(flatten)]
+    drop_in: DropInArgs,
     #[command(flatten)]
     form: FormArgs,
     #[command(flatten)]
@@ -272,7 +279,7 @@ impl ObjcopyArgs {
             && self.add_gnu_debuglink.is_none()
             && self.prefix_sections.is_none()
             && self.prefix_alloc_sections.is_none()
-            && !self.drop_signature
+            && !self.drop_in.drop_signature
     }
 
     fn edits<'a>(&self, added: &'a [Blob], updated: &'a [Blob]) -> Result<Edits<'a>, Error> {
@@ -305,7 +312,7 @@ impl ObjcopyArgs {
                 self.rebind.add_to(&self.symbols, &mut symbols)?;
                 symbols
             },
-            drop_signature: self.drop_signature,
+            drop_signature: self.drop_in.drop_signature,
             prefix_sections: bytes_of(&self.prefix_sections),
             prefix_alloc_sections: bytes_of(&self.prefix_alloc_sections),
             ..Edits::default()
