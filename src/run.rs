@@ -193,6 +193,16 @@ pub fn dumps<'a>(
     Ok(dumps)
 }
 
+/// Refuses an output that is one of the files which are read: nobody means to lose those.
+pub fn not_an_input<'p>(target: &Path, inputs: impl IntoIterator<Item = &'p Path>) -> Result<(), Error> {
+    let id = |path: &Path| fs::metadata(path).ok().filter(fs::Metadata::is_file).map(|m| (m.dev(), m.ino()));
+    let Some(own) = id(target) else { return Ok(()) };
+    match inputs.into_iter().find(|input| id(input) == Some(own)) {
+        Some(_) => Err(Error::file(target, "it is a file that is read; the result has to go to another one")),
+        None => Ok(()),
+    }
+}
+
 fn same_file(file: &Input, target: &Path) -> bool {
     let id = |m: fs::Metadata| (m.dev(), m.ino());
     file.metadata().is_some_and(|m| fs::metadata(target).is_ok_and(|other| id(other) == (m.dev(), m.ino())))

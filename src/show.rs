@@ -12,6 +12,7 @@ use elfgraft_patch::shown;
 use crate::blob::open;
 use crate::layout::{self, Layout, Terminal};
 use crate::report::{self, Error, count, print};
+use crate::run::not_an_input;
 
 /// Tell what is in ELF files: sections, segments, the signature.
 ///
@@ -75,6 +76,9 @@ impl ShowArgs {
                 return Err(Error::Usage(format!("--layout takes one file, or two to compare, not {}", more.len())));
             }
         };
+        if let Some(out) = &self.svg {
+            not_an_input(out, self.files.iter().map(PathBuf::as_path))?;
+        }
         let file = open(first)?;
         let image = Image::parse(file.bytes()).map_err(Error::edit(first))?;
         let before = Layout::of(&title(first), &image);

@@ -9,6 +9,7 @@ use elfgraft_patch::{Kind, WriteOptions, write_file};
 
 use crate::blob::open;
 use crate::report::{self, Error};
+use crate::run::not_an_input;
 
 /// Make an object with just .BTF, to be linked into vmlinux.
 ///
@@ -43,6 +44,7 @@ pub struct ObjectArgs {
 impl ObjectArgs {
     /// Runs the command.
     pub fn run(&self) -> Result<(), Error> {
+        not_an_input(&self.output, [&*self.like, &*self.btf])?;
         let (like, btf) = (open(&self.like)?, open(&self.btf)?);
         let image = Image::parse(like.bytes()).map_err(Error::edit(&self.like))?;
         elfgraft_btf::Btf::parse(btf.bytes())

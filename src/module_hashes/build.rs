@@ -10,6 +10,7 @@ use super::modules::{ModulesArgs, write_changed};
 use super::section::byte_order;
 use crate::blob::open;
 use crate::report::{self, Error, count};
+use crate::run::not_an_input;
 
 /// Hash all modules; write the contents of .module_hashes, and a proof for each module.
 ///
@@ -62,6 +63,10 @@ impl BuildArgs {
         };
         if root.is_none() && !self.proofs {
             return Err(Error::Usage("build has nothing to write: say --root, --proofs or both".into()));
+        }
+        if let Some((path, _)) = root {
+            let order = self.modules.order();
+            not_an_input(path, [order.as_path()].into_iter().chain(self.like.as_deref()))?;
         }
         let modules = self.modules.hash()?;
         let mut written = 0;

@@ -105,3 +105,23 @@ fn what_it_does_not_take() {
     draw(&dir, &["--svg", "no/x.svg", "demo.ko"], "80").fails(&["'no/x.svg'"]);
     assert_eq!(dir.names(), ["demo.ko"]);
 }
+
+// It was written over: the module was a picture then.
+#[test]
+fn no_output_is_a_file_that_is_read() {
+    let dir = Dir::with(&["demo.ko", "vmlinux", "demo.btf", "demo-small.btf"]);
+    dir.write("modules.order", "demo.o\n");
+    fs::hard_link(dir.path("demo.ko"), dir.path("link.ko")).unwrap();
+    for (out, args) in [
+        ("demo.ko", &["show", "--layout", "--svg", "demo.ko", "demo.ko"][..]),
+        ("link.ko", &["show", "--layout", "--svg", "link.ko", "vmlinux", "demo.ko"]),
+        ("vmlinux", &["module-hashes", "build", "--root", "vmlinux", "--like", "vmlinux"]),
+        ("modules.order", &["module-hashes", "build", "--root", "modules.order", "--like", "vmlinux"]),
+        ("vmlinux", &["btf", "object", "--like", "vmlinux", "--btf", "demo.btf", "-o", "vmlinux"]),
+        ("demo.btf", &["btf", "object", "--like", "vmlinux", "--btf", "demo.btf", "-o", "demo.btf"]),
+    ] {
+        let old = dir.read(out);
+        dir.elfgraft(args).fails(&[&format!("'{out}'"), "it is a file that is read"]);
+        same(&dir.read(out), &old, &format!("{args:?}"));
+    }
+}
