@@ -17,25 +17,29 @@ use elfgraft::{cli, report};
 const COMMANDS: [&[&str]; 20] = [
     &["btf-ids", "sort", "x"],
     &["btf-ids", "resolve", "x"],
-    &["btf-ids", "resolve", "--btf", "btf", "--trust-symbols", "--drop-signature", "x"],
+    &["btf-ids", "resolve", "--btf", "split", "--btf-base", "base", "--trust-symbols", "--drop-signature", "x"],
     &["btf-ids", "check", "x"],
     &["btf-ids", "show", "--json", "x"],
-    &["btf", "embed", "--btf", "btf", "--drop-signature", "x"],
+    &["btf", "embed", "--btf", "split", "--btf-base", "base", "--drop-signature", "x"],
     &["resolve_btfids", "x"],
     &["resolve_btfids", "--patch_btfids", "ids", "x"],
     &["show", "x"],
     &["check", "--json", "x"],
     &["diff", "--json", "demo", "x"],
-    &["module-hashes", "verify", "--root", "x", "demo"],
+    &["module-hashes", "verify", "x", "demo"],
     &["module-hashes", "show", "x"],
-    &["set", "--in-place", "--drop-signature", ".BTF=btf", "x"],
-    &["set", "--drop-signature", ".new=btf", "x"],
+    &["set", "--in-place", "--drop-signature", ".BTF=split", "x"],
+    &["set", "--drop-signature", ".new=split", "x"],
     &["objcopy", "--add-gnu-debuglink=demo", "-R", ".gnu_debuglink", "x"],
     &["objcopy", "--only-keep-debug", "x"],
     &["strip", "-g", "x"],
     &["strip", "--strip-unneeded", "x"],
-    &["verify", "set", ".BTF=btf", "x"],
+    &["verify", "set", ".BTF=split", "x"],
 ];
+
+/// What the commands name beside `x`, and which fixture that is. No word of a command is the name of one.
+const FILES: [(&str, &str); 4] =
+    [("base", "vmlinux.btf"), ("demo", "demo.ko"), ("ids", "demo.BTF_ids"), ("split", "demo.btf")];
 
 thread_local! {
     /// Made once: what stands in it is written anew for each input.
@@ -51,21 +55,36 @@ fn fixture(name: &str) -> Vec<u8> {
 /// the second time no byte changes.
 pub fn command(input: &[u8]) {
     let Some((mut choice, file)) = Choice::split(input, 1) else { return };
+    carried_out(COMMANDS[choice.below(COMMANDS.len())], file);
+}
+
+/// The command lines that succeed on none of these files: of those the target would learn nothing.
+pub fn never_succeed(files: &[Vec<u8>]) -> Vec<&'static [&'static str]> {
+    let fails = |words: &&[&'static str]| !files.iter().any(|file| carried_out(words, file));
+    COMMANDS.into_iter().filter(fails).collect()
+}
+
+fn carried_out(words: &[&str], file: &[u8]) -> bool {
     DIR.with_borrow_mut(|dir| {
         let dir = dir.get_or_insert_with(|| {
             let dir = tempfile::tempdir().expect("a private directory");
-            for (name, from) in [("btf", "demo.btf"), ("ids", "demo.BTF_ids"), ("demo", "demo.ko")] {
+            for (name, from) in FILES {
                 fs::write(dir.path().join(name), fixture(from)).expect("room for a fixture");
             }
             dir
         });
-        run(dir.path(), COMMANDS[choice.below(COMMANDS.len())], file);
-    });
+        run(dir.path(), words, file)
+    })
 }
 
-fn run(dir: &Path, words: &[&str], file: &[u8]) {
+/// Whether the command succeeded the first time.
+fn run(dir: &Path, words: &[&str], file: &[u8]) -> bool {
     let x = dir.join("x");
     fs::write(&x, file).expect("room for the file");
+    for left in [".BTF", ".BTF.base", ".BTF_ids"] {
+        // What `resolve_btfids` has written beside the file before this one.
+        let _ = fs::remove_file(dir.join(format!("x{left}")));
+    }
     let in_dir = |word: &&str| match word.rsplit_once('=') {
         Some((option, name)) if dir.join(name).is_file() => format!("{option}={}", dir.join(name).display()),
         _ if dir.join(word).is_file() => dir.join(word).display().to_string(),
@@ -78,6 +97,7 @@ fn run(dir: &Path, words: &[&str], file: &[u8]) {
     let once = fs::read(&x).expect("L8: it is there");
     let mut names: Vec<_> = fs::read_dir(dir).expect("it is there").map(|e| e.expect("an entry").file_name()).collect();
     names.sort();
+    let succeeded = first.is_ok();
     match first {
         Err(e) => {
             let text = e.to_string();
@@ -92,13 +112,15 @@ fn run(dir: &Path, words: &[&str], file: &[u8]) {
             same(&fs::read(&x).expect("L8: it is there"), &once, &format!("L1 of {words:?}"));
         }
     }
-    let mut expected: Vec<OsString> = ["btf", "demo", "ids", "x"].map(OsString::from).into();
+    let mut expected: Vec<OsString> = FILES.map(|(name, _)| name.into()).into();
+    expected.push("x".into());
     if words.contains(&"--patch_btfids") || words[0] == "resolve_btfids" {
         // It writes beside its input, as the kernel's does.
         names.retain(|name| !name.to_string_lossy().starts_with("x."));
     }
     expected.sort();
     assert_eq!(names, expected, "litter of {words:?}");
+    succeeded
 }
 
 /// Four bytes of choices, then an archive: its members after an edit, and again.

@@ -15,7 +15,7 @@
 mod choice;
 pub mod each;
 mod edits;
-mod files;
+pub mod files;
 mod hashes;
 mod ids;
 mod laws;

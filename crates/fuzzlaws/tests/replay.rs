@@ -75,6 +75,17 @@ fn text() {
     replay("text");
 }
 
+// Four of them, all that embed BTF among them, named what was not there, and always failed.
+#[test]
+fn each_command_of_the_target_succeeds_on_some_file() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../testdata");
+    let files = ["demo.ko", "demo-signed.ko", "vmlinux", "demo-stripped.ko"];
+    let files: Vec<_> = files.iter().map(|name| fs::read(dir.join(name)).unwrap()).collect();
+    // In each fixture there is something to find, and none has a proof.
+    let never: Vec<_> = elfgraft_fuzzlaws::files::never_succeed(&files).iter().map(|words| words.join(" ")).collect();
+    assert_eq!(never, ["btf-ids check x", "module-hashes verify x demo"]);
+}
+
 /// A target that has no binary would never be fuzzed, a directory without a target never be replayed.
 #[test]
 fn targets_binaries_and_directories_are_the_same() {
