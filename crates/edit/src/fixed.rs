@@ -31,7 +31,12 @@ impl Fixed<'_, '_> {
         let (mut stay, mut go) = (Vec::new(), Vec::new());
         for (index, header) in image.indexed() {
             let range = (header.sh_offset, header.sh_offset.saturating_add(header.file_size()));
-            if range.0 == range.1 || range.0 >= self.end {
+            if range.0 >= self.end {
+                continue;
+            }
+            if range.0 == range.1 {
+                // It has no place here: what it gets goes behind.
+                self.moves.extend(slot_of(index).filter(|&at| content_size(&slots[at]) != 0));
                 continue;
             }
             match slot_of(index) {

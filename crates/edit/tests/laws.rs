@@ -210,6 +210,34 @@ fn l2_l3_a_segment_without_bytes_holds_nothing_wherever_it_is() {
     }
 }
 
+// A fuzzer found it: a section without bytes whose offset was 0, or in a segment, got its new size, and the bytes were not
+// written.
+#[test]
+fn an_empty_section_whose_offset_is_in_the_fixed_zone_gets_its_contents() {
+    for format in Format::FOUR {
+        let spec = ElfSpec::new(format, ET_DYN)
+            .section(Section::progbits(".text", SHF_ALLOC, [1; 100]).addr(0x1000).congruent(0x1000))
+            .section(Section::progbits(".empty", 0, []))
+            .section(Section::progbits(".comment", 0, [2; 30]));
+        let object = ElfSpec { e_type: ET_REL, ..spec.clone() }.build();
+        let linked = spec.segment(Segment::load(5, ".text", ".text").vaddr(0x1000).align(0x1000)).build();
+        for mut x in [object, linked] {
+            for offset in [0, 20, section_field(&x, 1, "sh_offset") + 10] {
+                poke_section(&mut x, 2, "sh_offset", offset);
+                let replace = |bytes: &[u8]| Edits { add: add(".empty", bytes).add, ..remove(&[".empty"]) };
+                let edits = |bytes: &[u8]| [set(".empty", bytes), replace(bytes), update(".empty", bytes)];
+                for (a, b) in edits(&[3; 7]).into_iter().zip(edits(&[4; 400])) {
+                    let (fa, fb) = (edit(&x, &a).unwrap(), edit(&x, &b).unwrap());
+                    let image = Image::parse(&fa).unwrap();
+                    assert_eq!(image.contents(image.named(b".empty")[0]).unwrap(), [3; 7]);
+                    same(&edit(&fa, &a).unwrap(), &fa, "L1");
+                    same(&edit(&fa, &b).unwrap(), &fb, "L2");
+                }
+            }
+        }
+    }
+}
+
 // A fuzzer made a PT_LOAD far beyond the end of the file: all that was added was in it the second time.
 #[test]
 fn nothing_is_added_to_a_file_that_ends_within_a_segment() {
