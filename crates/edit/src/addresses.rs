@@ -94,9 +94,9 @@ fn names<'s>(image: &Image<'s>, slot: &'s Slot) -> impl Iterator<Item = &'s [u8]
     names.into_iter().flatten().filter(|name| !name.is_empty())
 }
 
-fn moved(edit: &AddressEdit, old: u64, section: &str) -> Result<u64, EditError> {
+fn moved(edit: &AddressEdit, old: u64, section: impl Fn() -> String) -> Result<u64, EditError> {
     edit.shift.apply(old).ok_or_else(|| EditError::Refused {
-        why: format!("{}: address {old:#x} of section {section} cannot move beyond 64 bits", edit.option),
+        why: format!("{}: address {old:#x} of section {} cannot move beyond 64 bits", edit.option, section()),
     })
 }
 
@@ -126,7 +126,7 @@ pub(crate) fn sections(
         let Some(edit) = chosen.choose(names(image, &slots[at])) else { continue };
         let section = describe(image, slots, at);
         let slot = &mut slots[at];
-        let (old, new) = (slot.header.sh_addr, moved(edit, slot.header.sh_addr, &section)?);
+        let (old, new) = (slot.header.sh_addr, moved(edit, slot.header.sh_addr, || section.clone())?);
         let kept = slot.from.is_some() && !slot.fresh;
         if old != new && kept && image.format.e_type != ET_REL {
             let why = format!(
@@ -158,7 +158,7 @@ pub(crate) fn image_addresses(
     let address = |at: usize| {
         let old = load_address(image, &slots[at].header, physical);
         match edit_of.choose(names(image, &slots[at])) {
-            Some(edit) => moved(edit, old, &describe(image, slots, at)),
+            Some(edit) => moved(edit, old, || describe(image, slots, at)),
             None => Ok(old),
         }
     };
@@ -196,7 +196,7 @@ fn segments(image: &Image, edits: &Edits, slots: &[Slot]) -> Result<Vec<Moved>, 
             placed[at] = true;
             let old = load.p_paddr.wrapping_add(slot.header.sh_addr.wrapping_sub(load.p_vaddr));
             let new = match chosen[at] {
-                Some(edit) => moved(edit, old, &describe(image, slots, at))?,
+                Some(edit) => moved(edit, old, || describe(image, slots, at))?,
                 None => old,
             };
             let delta = new.wrapping_sub(old);
