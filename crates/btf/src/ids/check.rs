@@ -33,9 +33,6 @@ impl<'a> Ids<'a> {
         } else if count as usize != set.count {
             report(Problem::CountMismatch { count, entries: set.count as u64 }, set.offset);
         }
-        for (slot, id) in self.nameless(set) {
-            report(Problem::NamelessId { id }, set.entry(slot));
-        }
         for slot in 1..set.count {
             let (before, id) = (self.pair(set, slot - 1).0, self.pair(set, slot).0);
             if id.cast_signed() < before.cast_signed() {

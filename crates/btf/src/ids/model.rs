@@ -223,19 +223,6 @@ impl<'a> Ids<'a> {
         (self.word_at(at), flags)
     }
 
-    /// Entries that have an ID, and no symbol, and that ID. They are 0 when they come from the linker.
-    pub(super) fn nameless(&self, set: &Set) -> impl Iterator<Item = (usize, u32)> {
-        let mut named = vec![false; set.count];
-        for member in &set.members {
-            if let Some(named) = named.get_mut(set.slot(member)) {
-                *named = true;
-            }
-        }
-        let ids =
-            named.into_iter().enumerate().filter(|(_, named)| !named).map(|(slot, _)| (slot, self.pair(set, slot).0));
-        ids.filter(|(_, id)| *id != 0).collect::<Vec<_>>().into_iter()
-    }
-
     /// The word at an offset that is known to lie in the section.
     pub(super) fn word_at(&self, offset: usize) -> u32 {
         self.endian.u32_at(self.data, offset).unwrap_or_default()

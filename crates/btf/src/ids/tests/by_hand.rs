@@ -304,7 +304,6 @@ fn an_id_in_a_set_that_no_symbol_names_is_not_resolved() {
             let options = Options { old: Some(&btf), trust_symbols: true, ..Options::default() };
             let e = file.ids().resolve(&btf, &options).unwrap_err();
             assert!(matches!(&e, Error::BadIds(f) if f.problem == Problem::NamelessId { id } && f.offset == 8), "{e}");
-            assert_eq!(file.ids().check(None)[0].problem.key(), "nameless-id");
             // Sorting moves what is there.
             assert_eq!(file.ids().sort(&options).unwrap().data, file.data);
         }
