@@ -3,8 +3,10 @@
 use std::borrow::Cow;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use elfgraft_patch::{Input, shown};
 
@@ -47,9 +49,22 @@ pub fn load(option: &str, values: &[OsString]) -> Result<Vec<Blob>, Error> {
         .collect()
 }
 
+/// Whether an ELF file is where something else is to be written: `--svg a.ko b.ko` forgets the name of the picture.
+pub fn is_elf(path: &Path) -> bool {
+    let regular = fs::metadata(path).is_ok_and(|m| m.is_file());
+    let mut magic = [0; 4];
+    regular && File::open(path).and_then(|mut file| file.read_exact(&mut magic)).is_ok() && magic == *b"\x7fELF"
+}
+
+/// Whether standard input was an input already: whoever reads it next would get nothing.
+static STDIN_READ: AtomicBool = AtomicBool::new(false);
+
 /// Opens an input: `-` is standard input; a pipe or a device (`/dev/null`) is read to its end.
 pub fn open(path: &Path) -> Result<Input, Error> {
     if path == Path::new("-") {
+        if STDIN_READ.swap(true, Ordering::Relaxed) {
+            return Err(Error::file(path, "standard input is asked for twice, and can be read once"));
+        }
         return Ok(Input::from_reader(path, std::io::stdin().lock())?);
     }
     match fs::metadata(path) {

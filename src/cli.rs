@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 use elfgraft_edit::Decision;
+use elfgraft_patch::Input;
 
 use crate::btf::{BtfArgs, BtfIdsArgs};
 use crate::diff::{CheckArgs, DiffArgs};
@@ -189,6 +190,13 @@ fn edited_files(args: &[OsString]) -> Result<(Vec<PathBuf>, Vec<OsString>), Erro
             }
             Err(_) if count > 1 => {}
             Err(e) => return Err(e.into()),
+        }
+    }
+    // A whole command line whose file is not there: opening it says why. Behind `set`, a word with `=` is a section.
+    if let Some(file) = line.last().filter(|word| !word.as_bytes().contains(&b'=')) {
+        let words = [OsString::from("elfgraft")].into_iter().chain(line.iter().cloned());
+        if most == 0 && Cli::try_parse_from(words).is_ok_and(|cli| no_edit(&cli.command).is_none()) {
+            Input::open(Path::new(file))?;
         }
     }
     Err(Error::Usage(format!("verify takes an edit ({EDITS}), then the files")))

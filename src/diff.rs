@@ -39,7 +39,7 @@ pub struct DiffArgs {
     #[arg(long, value_name = "KEY")]
     ignore: Vec<String>,
     /// BTF that the split BTF of both files continues: a vmlinux, or raw BTF
-    #[arg(long, value_name = "VMLINUX|BTF")]
+    #[arg(short = 'b', long, value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
     /// Print JSON, one object: see docs/json.md
     #[arg(long)]
@@ -132,7 +132,7 @@ pub struct CheckArgs {
     #[arg(value_name = "FILE", required_unless_present = "list_rules")]
     files: Vec<PathBuf>,
     /// BTF that split BTF continues: a vmlinux, or raw BTF
-    #[arg(long, value_name = "VMLINUX|BTF")]
+    #[arg(short = 'b', long, value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
     /// Tell why each finding matters
     #[arg(long)]

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::error::ErrorKind;
 use elfgraft_edit::EditError;
 use elfgraft_elf::ElfError;
 use elfgraft_patch::{IoError, shown};
@@ -108,6 +109,9 @@ impl From<(PathBuf, ElfError)> for Error {
 
 /// The first line of clap's message, in our form: it names the option.
 fn clap_message(e: &clap::Error) -> String {
+    if e.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        return "a command is missing; --help lists them".into();
+    }
     let text = e.to_string();
     let first = text.lines().next().unwrap_or_default();
     let first = first.strip_prefix("error: ").unwrap_or(first);
@@ -179,10 +183,7 @@ pub fn colour() -> bool {
 pub fn exit_code(result: Result<(), Error>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Error::Clap(e)) if !e.use_stderr() => match print(&e.to_string()) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(_) => ExitCode::FAILURE,
-        },
+        Err(Error::Clap(e)) if !e.use_stderr() => exit_code(print(&e.to_string())),
         Err(e @ Error::Trouble(_)) => {
             error(&e);
             ExitCode::from(TROUBLE)

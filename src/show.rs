@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use elfgraft_patch::shown;
 
-use crate::blob::open;
+use crate::blob::{is_elf, open};
 use crate::layout::{self, Layout, Terminal};
 use crate::report::{self, Error, count, print};
 use crate::run::not_an_input;
@@ -111,6 +111,10 @@ fn title(path: &Path) -> String {
 fn write(out: &Path, text: &str) -> Result<(), Error> {
     if out == Path::new("-") {
         return print(text);
+    }
+    if is_elf(out) {
+        let text = "an ELF file, which no picture replaces; what stands behind --svg is the file to write";
+        return Err(Error::file(out, text));
     }
     write_file(out, text.as_bytes(), &WriteOptions::default())?;
     Ok(())

@@ -83,6 +83,25 @@ fn what_was_asked_for_is_not_found() {
     }
 }
 
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let (btf, demo) = (fixture("demo.btf"), fixture("demo.ko"));
+    let set = format!(".BTF={}", btf.display());
+    let dir = demo.parent().unwrap().to_str().unwrap();
+    let demo = demo.to_str().unwrap();
+    for (line, words) in [
+        (&["set", &set, "none.ko"][..], "'none.ko': cannot open: No such file"),
+        (&["set", &set, demo, "none.ko"], "'none.ko': cannot open: No such file"),
+        (&["strip", "-g", "none.ko"], "'none.ko': cannot open: No such file"),
+        (&["-R", ".BTF", dir], "it is a directory"),
+        (&["set", &set], "verify takes an edit"),
+        (&["strip", "-g"], "verify takes an edit"),
+    ] {
+        let (status, text) = run(&[&["verify"], line].concat());
+        assert!(status == 1 && text.contains(words), "{line:?}: {text}");
+    }
+}
+
 /// Law L2 with BTF in which every type has another ID: sets are sorted otherwise, and come back.
 #[test]
 fn detours_lead_through_other_btf_and_other_modules() {

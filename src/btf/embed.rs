@@ -207,11 +207,13 @@ impl EmbedArgs {
                 (None, None) => edits.remove.push(Pattern::new(b".BTF.base")),
             }
         }
+        let mut put_right = None;
         match &section {
             Some(section) => {
                 // IDs that were resolved before `.BTF` was embedded refer to the new one, or to what it is made of.
                 let old = section.proof(olds.iter().chain([new, given_btf]));
                 let outcome = self.ids(path, &image, section, &given, new, old)?;
+                put_right = (self.out.verbose && outcome.realigned != 0).then(|| realigned(&outcome, self.out.dry_run));
                 section.edit(outcome.data, &outcome.moves, &mut edits);
             }
             None if given.ids.is_some() => {
@@ -220,7 +222,9 @@ impl EmbedArgs {
             None => {}
         }
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;
-        finish(&file, path, &plan, self.out)
+        finish(&file, path, &plan, self.out)?;
+        put_right.iter().for_each(|text| report::note(path, text));
+        Ok(())
     }
 
     /// What the kernel's build would embed for the BTF that is given; `None` for that as it is.
@@ -280,9 +284,6 @@ impl EmbedArgs {
             }
         };
         warn(path, &outcome, Some(new), self.fatal_warnings)?;
-        if self.out.verbose && outcome.realigned != 0 {
-            report::note(path, &realigned(&outcome));
-        }
         Ok(outcome)
     }
 }

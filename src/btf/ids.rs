@@ -95,7 +95,7 @@ struct ShowArgs {
     /// BTF that split BTF continues: a vmlinux, or raw BTF
     ///
     /// Not needed where the module has a .BTF.base.
-    #[arg(long, value_name = "VMLINUX|BTF")]
+    #[arg(short = 'b', long, value_name = "VMLINUX|BTF")]
     btf_base: Option<PathBuf>,
     /// BTF to look IDs up in, instead of the file's own .BTF
     #[arg(long, value_name = "FILE")]

@@ -93,8 +93,12 @@ fn definition(btf: Option<&Btf>, id: u32) -> String {
 }
 
 /// How many symbols another tool had left behind.
-fn realigned(outcome: &Outcome) -> String {
-    let are = if outcome.realigned == 1 { "is" } else { "are" };
+fn realigned(outcome: &Outcome, dry_run: bool) -> String {
+    let are = match outcome.realigned {
+        _ if dry_run => "would be",
+        1 => "is",
+        _ => "are",
+    };
     let symbols = count(outcome.realigned as u64, "symbol");
     format!("{symbols} had been left behind by another tool's sort, and {are} put right")
 }

@@ -97,7 +97,7 @@ impl WriteArgs {
         };
         let outcome = outcome.map_err(section.explain(path, &image))?;
         warn(path, &outcome, new.as_ref(), self.fatal_warnings)?;
-        let realigned = (outcome.realigned != 0).then(|| realigned(&outcome));
+        let realigned = (outcome.realigned != 0).then(|| realigned(&outcome, self.out.dry_run));
         let mut edits = Edits { drop_signature: self.drop_signature, ..Edits::default() };
         section.edit(outcome.data, &outcome.moves, &mut edits);
         let plan = plan(&image, &edits).map_err(Error::edit(path))?;

@@ -8,7 +8,7 @@ use elfgraft_hashes::ByteOrder;
 
 use super::modules::{ModulesArgs, write_changed};
 use super::section::byte_order;
-use crate::blob::open;
+use crate::blob::{is_elf, open};
 use crate::report::{self, Error, count};
 use crate::run::not_an_input;
 
@@ -67,6 +67,10 @@ impl BuildArgs {
         if let Some((path, _)) = root {
             let order = self.modules.order();
             not_an_input(path, [order.as_path()].into_iter().chain(self.like.as_deref()))?;
+            if is_elf(path) {
+                let text = "--root: an ELF file, which no root replaces; `patch` writes the root into a vmlinux";
+                return Err(Error::file(path, text));
+            }
         }
         let modules = self.modules.hash()?;
         let mut written = 0;

@@ -275,3 +275,17 @@ fn damaged_files() {
         }
     }
 }
+
+/// What was not done is not told of.
+#[test]
+fn symbols_of_a_signed_module_are_not_said_to_be_put_right() {
+    let dir = Dir::with(&["vmlinux.btf"]);
+    let signature = [b"abcd\0\0\x02\0\0\0\0\0\0\0\0\x04".as_slice(), b"~Module signature appended~\n"].concat();
+    dir.write("x.ko", [fixture("demo-upstream-sorted.ko"), signature].concat());
+    let embed = ["btf", "embed", "-v", "-b", "vmlinux.btf", "x.ko"];
+    let run = dir.elfgraft(&embed).warns(&["error: 'x.ko'", "--drop-signature"]);
+    run.check(!run.stderr().contains("put right"), "nothing to be told as done");
+    let run = dir.elfgraft(&[&embed[..], &["--drop-signature", "--dry-run"]].concat()).ok();
+    run.check(run.stderr().contains("14 symbols had been left behind") && run.stderr().contains("would be"), "no deed");
+    dir.elfgraft(&[&embed[..], &["--drop-signature"]].concat()).ok().warns(&["14 symbols", "are put right"]);
+}

@@ -114,7 +114,7 @@ fn without_the_base_names_are_not_checked_and_that_is_said() {
 fn every_file_is_checked_though_one_fails() {
     let dir = Dir::with(&["demo-upstream-sorted.ko", "demo-stripped.ko", "vmlinux", "vmlinux.btf"]);
     let files = ["demo-upstream-sorted.ko", "none.ko", "vmlinux", "demo-stripped.ko"];
-    let run = dir.elfgraft(&[&["btf-ids", "check", "--btf-base", "vmlinux.btf"][..], &files].concat());
+    let run = dir.elfgraft(&[&["btf-ids", "check", "-b", "vmlinux.btf"][..], &files].concat());
     assert_eq!(run.code(), Some(1));
     assert!(run.stderr().contains("'none.ko'"));
     for file in ["demo-upstream-sorted.ko", "vmlinux", "demo-stripped.ko"] {

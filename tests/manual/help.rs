@@ -22,6 +22,20 @@ fn there_are_no_other_commands() {
 }
 
 #[test]
+fn a_missing_command_is_an_error_in_our_words() {
+    let dir = Dir::new();
+    for words in [&[][..], &["btf"], &["btf-ids"], &["module-hashes"]] {
+        dir.elfgraft::<&str>(words).fails(&["a command is missing", "--help"]);
+    }
+}
+
+#[test]
+fn help_that_cannot_be_written_is_an_error() {
+    let dir = Dir::new();
+    dir.cmd(ELFGRAFT, &["--help"]).after("exec >/dev/full").run().fails(&["cannot write to standard output"]);
+}
+
+#[test]
 fn two_lengths_with_the_same_options_and_examples_in_both() {
     let dir = Dir::new();
     for command in COMMANDS.into_iter().filter(|c| *c != "resolve_btfids") {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::Tree;
 use crate::model::kernel;
-use crate::util::{NOBODY, is_root, same};
+use crate::util::{NOBODY, fixture, is_root, same};
 
 /// Root in both byte orders, proofs, and what the kernel says to each module with its proof.
 #[track_caller]
@@ -194,6 +194,14 @@ fn unchanged_outputs_are_not_rewritten() {
 fn nothing_to_write_and_no_byte_order_are_refused_at_once() {
     let tree = Tree::new(0);
     tree.run(&["build"]).fails(&["--root", "--proofs"]);
+    tree.dir.write("vmlinux", fixture("vmlinux"));
+    tree.run(&["build", "--root", "vmlinux", "--endian", "little"]).fails(&[
+        "'vmlinux'",
+        "--root",
+        "ELF file",
+        "`patch`",
+    ]);
+    assert!(tree.dir.read("vmlinux") == fixture("vmlinux"));
     tree.run(&["build", "--root", "r"]).fails(&["--endian", "--like", "byte order"]);
     tree.run(&["build", "--proofs", "--endian", "big"]).fails(&["--root"]);
     tree.run(&["build", "--root", "r", "--endian", "big", "--like", "vmlinux"]).fails(&["--like"]);

@@ -98,12 +98,16 @@ fn a_picture_is_xml_and_whole() {
 
 #[test]
 fn what_it_does_not_take() {
-    let dir = Dir::with(&["demo.ko"]);
+    let dir = Dir::with(&["demo.ko", "vmlinux"]);
     draw(&dir, &["demo.ko", "demo.ko", "demo.ko"], "80").fails(&["--layout", "3"]);
     draw(&dir, &["none"], "80").fails(&["'none'"]);
     dir.elfgraft(&["show", "--svg", "x.svg", "demo.ko"]).fails(&["--layout"]);
     draw(&dir, &["--svg", "no/x.svg", "demo.ko"], "80").fails(&["'no/x.svg'"]);
-    assert_eq!(dir.names(), ["demo.ko"]);
+    // The name of the picture is forgotten.
+    let demo = dir.read("demo.ko");
+    draw(&dir, &["--svg", "demo.ko", "vmlinux"], "80").fails(&["'demo.ko'", "ELF file", "--svg"]);
+    assert!(dir.read("demo.ko") == demo);
+    assert_eq!(dir.names(), ["demo.ko", "vmlinux"]);
 }
 
 // It was written over: the module was a picture then.

@@ -35,6 +35,10 @@ fn contents_may_come_from_anywhere() {
         dir.cmd(ELFGRAFT, &args).stdin(blob.clone()).run().quiet();
         same(&dir.read("out"), &dir.read("expected"), source);
     }
+    // What is there can be read once.
+    let twice = ["set", ".BTF=-", ".new=-", "demo.ko"];
+    dir.cmd(ELFGRAFT, &twice).stdin(blob.clone()).run().fails(&["'-'", "standard input", "twice"]);
+    same(&dir.read("demo.ko"), &old, "the file that was refused");
     dir.elfgraft(&["set", ".BTF=/dev/null", "demo.ko"]).quiet();
     assert_eq!(dir.elf("demo.ko").section(".BTF").size, 0);
     // From the file itself.
