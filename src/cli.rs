@@ -85,10 +85,12 @@ fn definition() -> clap::Command {
 const PERSONALITIES: [(&str, &str); 3] =
     [("objcopy", "elfgraft-objcopy"), ("strip", "elfgraft-strip"), ("resolve_btfids", "elfgraft-resolve_btfids")];
 
-/// The tool that a program's name stands for: `objcopy`, `elfgraft-objcopy`, `x86_64-linux-gnu-objcopy` and the like.
+/// The tool that a program's name stands for: `objcopy`, `elfgraft-objcopy`, `x86_64-linux-gnu-objcopy` and the like, also
+/// with a version behind it, as makefiles call LLVM's (`LLVM=-14`).
 fn personality(program: &OsStr) -> Option<(&'static str, &'static str)> {
     let name = Path::new(program).file_name()?.to_str()?;
-    let tool = name.rsplit('-').next()?;
+    let is_version = |part: &&str| part.starts_with(|c: char| c.is_ascii_digit());
+    let tool = name.rsplit('-').find(|part| !is_version(part))?;
     PERSONALITIES.into_iter().find(|(known, _)| *known == tool)
 }
 
@@ -233,13 +235,15 @@ mod tests {
 
     #[test]
     fn names_choose_the_personality() {
-        for name in ["objcopy", "/usr/bin/elfgraft-objcopy", "x86_64-linux-gnu-objcopy"] {
+        for name in
+            ["objcopy", "/usr/bin/elfgraft-objcopy", "x86_64-linux-gnu-objcopy", "llvm-objcopy-14", "objcopy-2.40"]
+        {
             assert_eq!(personality(OsStr::new(name)).map(|p| p.0), Some("objcopy"), "{name}");
         }
         for name in ["resolve_btfids", "tools/elfgraft-resolve_btfids"] {
             assert_eq!(personality(OsStr::new(name)).map(|p| p.0), Some("resolve_btfids"), "{name}");
         }
-        for name in ["elfgraft", "objcopy2", "/opt/objcopy/elfgraft", ""] {
+        for name in ["elfgraft", "objcopy2", "/opt/objcopy/elfgraft", "elfgraft-0.1", "14", ""] {
             assert_eq!(personality(OsStr::new(name)), None, "{name}");
         }
     }
