@@ -135,6 +135,7 @@ fn shared_by_new_contents(image: &Image, slots: &[Slot]) -> Option<(SectionIndex
 
 /// Decides every offset. Pure bookkeeping: refusals that need understanding have happened before.
 pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError> {
+    check_headers(image, slots)?;
     if keeps_shape(image, slots) {
         return same_shape(image, slots);
     }
@@ -268,6 +269,27 @@ fn check_shared(
     for &index in [owner].iter().chain(&chunk.shared_by) {
         if slot_of(index).is_some_and(|at| matches!(slots[at].contents, Contents::New(_))) {
             return Err(shares_bytes(image, index, if index == owner { other } else { owner }));
+        }
+    }
+    Ok(())
+}
+
+/// No section that gets new contents holds headers: they would be the contents, or those the headers.
+fn check_headers(image: &Image, slots: &[Slot]) -> Result<(), EditError> {
+    let format = &image.format;
+    let table = |offset: u64, count: usize, size: u64| (offset, offset.saturating_add(count as u64 * size));
+    let headers = [
+        ("the ELF header", (0, format.header_size())),
+        ("the program headers", table(image.e_phoff, image.segments.len(), format.program_header_size())),
+        ("the section headers", table(image.e_shoff, image.sections.len(), format.section_header_size())),
+    ];
+    for index in slots.iter().filter(|slot| matches!(slot.contents, Contents::New(_))).filter_map(|slot| slot.from) {
+        let Some(header) = image.sections.get(index.get()) else { continue };
+        let (start, end) = (header.sh_offset, header.sh_offset.saturating_add(header.file_size()));
+        if let Some((what, _)) = headers.iter().find(|(_, (first, last))| start.max(*first) < end.min(*last)) {
+            let section = image.describe(index);
+            let why = format!("section {section} shares bytes of the file with {what}; its contents cannot change");
+            return Err(EditError::Refused { why });
         }
     }
     Ok(())
