@@ -46,6 +46,7 @@ fn updates_by_size_and_place() {
         refused(&old, &["--update-section", ".bss=f"], &["'.bss'", "SHT_NOBITS"]);
         refused(&old, &["--update-section", ".shstrtab=f"], &["'.shstrtab'"]);
         refused(&old, &["-R", ".last", "--update-section", ".last=f"], &["'.last'", "updated and removed"]);
+        refused(&old, &["-R", ".shstrtab", "--add-section", ".shstrtab=f"], &["'.shstrtab'", "names of all sections"]);
     }
 }
 

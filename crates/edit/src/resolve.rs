@@ -67,7 +67,12 @@ pub(crate) fn resolve<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Resolu
     addresses::sections(image, edits, &mut slots, &mut decisions)?;
     let survivors: Vec<bool> = {
         let mut alive = vec![false; image.sections.len()];
-        slots.iter().filter_map(|s| s.from).for_each(|i| alive[i.get()] = true);
+        // A table that is replaced in its slot is one no longer: new contents are those of a plain section.
+        let is_table = |index: SectionIndex| {
+            image.header(index).is_ok_and(|header| matches!(header.sh_type, SHT_SYMTAB | SHT_DYNSYM | SHT_STRTAB))
+        };
+        let stays = |slot: &&Slot| !(slot.fresh && slot.from.is_some_and(is_table));
+        slots.iter().filter(stays).filter_map(|s| s.from).for_each(|i| alive[i.get()] = true);
         alive
     };
     refs::check_links(image, &survivors)?;
