@@ -69,7 +69,8 @@ pub(crate) fn resolve<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Resolu
         let mut alive = vec![false; image.sections.len()];
         // A table that is replaced in its slot is one no longer: new contents are those of a plain section.
         let is_table = |index: SectionIndex| {
-            image.header(index).is_ok_and(|header| matches!(header.sh_type, SHT_SYMTAB | SHT_DYNSYM | SHT_STRTAB))
+            let known = |header: &SectionHeader| matches!(header.sh_type, SHT_SYMTAB | SHT_DYNSYM | SHT_STRTAB);
+            index == image.shstrndx || image.header(index).is_ok_and(known)
         };
         let stays = |slot: &&Slot| !(slot.fresh && slot.from.is_some_and(is_table));
         slots.iter().filter(stays).filter_map(|s| s.from).for_each(|i| alive[i.get()] = true);
