@@ -306,7 +306,7 @@ impl fmt::Display for Error {
                 write!(f, "BTF type {id} (FUNC) refers to type {target}, of kind {kind}, not a FUNC_PROTO")
             }
             Error::NotAPrototype { id, target, kind: None } => {
-                write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not FUNC_PROTO")
+                write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not a FUNC_PROTO")
             }
             Error::UnknownHeader { hdr_len } => {
                 write!(

@@ -27,18 +27,19 @@ impl Btf<'_> {
     /// resolution uses, the others are duplicates. One pass over the types, or a lookup in the parts that are indexed.
     #[must_use]
     pub fn find_all(&self, wanted: &[(Kind, &[u8])]) -> Vec<Vec<u32>> {
+        if wanted.is_empty() {
+            return Vec::new();
+        }
         let mut found = match self.base() {
             Some(base) => base.find_all(wanted),
             None => vec![Vec::new(); wanted.len()],
         };
-        if wanted.is_empty() {
-        } else if let Some(index) = self.names.get() {
+        if let Some(index) = self.names.get() {
             self.look_up(index, wanted, &mut found);
         } else if let Some(known) = self.found.as_ref().and_then(|known| known.all(wanted)) {
             found.iter_mut().zip(known).for_each(|(found, ids)| found.extend(ids));
         } else {
-            let mut search = Search::new(wanted, self.strings(), self.own_strings().start);
-            search.base = self.base();
+            let mut search = Search::new(wanted, self.strings(), self.own_strings().start, self.base());
             self.visit(&mut search);
             found.iter_mut().zip(search.finish()).for_each(|(found, ids)| found.extend(ids));
         }
@@ -95,8 +96,13 @@ pub(crate) struct Search<'w, 'a> {
 }
 
 impl<'w, 'a> Search<'w, 'a> {
-    /// A search in a part with these strings, which begin at this offset.
-    pub(crate) fn new(wanted: &'w [(Kind, &'w [u8])], strings: &'a [u8], first_string: u32) -> Self {
+    /// A search in a part with these strings, which begin at this offset, behind those of `base`.
+    pub(crate) fn new(
+        wanted: &'w [(Kind, &'w [u8])],
+        strings: &'a [u8],
+        first_string: u32,
+        base: Option<&'a Btf<'a>>,
+    ) -> Self {
         let mut by_name: HashMap<&[u8], Vec<usize>> = HashMap::new();
         let mut kinds = [false; 256];
         let mut heads = vec![0u64; 1 << 10];
@@ -107,7 +113,7 @@ impl<'w, 'a> Search<'w, 'a> {
             heads[word] |= bit;
         }
         let (batch, found) = ([(0, 0, 0); BATCH], vec![Vec::new(); wanted.len()]);
-        Search { wanted, by_name, kinds, heads, strings, first_string, base: None, batch, len: 0, found }
+        Search { wanted, by_name, kinds, heads, strings, first_string, base, batch, len: 0, found }
     }
 
     fn flush(&mut self) {
