@@ -6,7 +6,6 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use elfgraft_edit::{Decision, Edits, Plan, plan};
-use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionIndex, printable};
 use elfgraft_patch::{Input, Kind, Options, Outcome, commit, explain, shown, write_part, write_to};
 
@@ -174,8 +173,8 @@ pub fn dumps<'a>(
             }
         };
         let header = image.header(index).map_err(Error::edit(input))?;
-        if header.sh_type == SHT_NOBITS {
-            return fail(format!("section {} is SHT_NOBITS: it has no contents in the file", image.describe(index)));
+        if let Some(sh_type) = header.type_without_contents() {
+            return fail(format!("section {} is {sh_type}: it has no contents in the file", image.describe(index)));
         }
         let contents = image.contents(index).map_err(Error::edit(input))?;
         if same_file(file, &target) {

@@ -129,7 +129,7 @@ pub struct Layout<'a> {
     pub regions: Vec<Region>,
     /// Program headers with bytes in the file.
     pub segments: Vec<Segment>,
-    /// Sections without bytes in the file: SHT_NOBITS, and empty ones.
+    /// Sections without bytes in the file: SHT_NOBITS, SHT_NULL, and empty ones.
     pub without_bytes: usize,
     /// Gaps that are too small to be looked at, for alignment mostly: how many, and their bytes.
     pub padding: (u64, u64),
@@ -143,7 +143,7 @@ impl<'a> Layout<'a> {
         let mut regions = headers(image);
         let mut without_bytes = 0;
         for (index, header) in image.indexed().filter(|(index, _)| index.0 != 0) {
-            if header.sh_type == SHT_NOBITS || header.sh_size == 0 {
+            if header.file_size() == 0 {
                 without_bytes += 1;
                 continue;
             }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use elfgraft_elf::consts::{PT_LOAD, SHT_NOBITS};
+use elfgraft_elf::consts::PT_LOAD;
 use elfgraft_elf::{Endianness, Image, ProgramHeader, SectionIndex};
 use elfgraft_hashes::{ByteOrder, RootSection};
 
@@ -36,8 +36,8 @@ pub fn find(path: &Path, image: &Image) -> Result<SectionIndex, Error> {
     };
     let header = image.header(index).map_err(Error::edit(path))?;
     let section = image.describe(index);
-    if header.sh_type == SHT_NOBITS {
-        return fail(format!("section {section} is SHT_NOBITS: it has no contents in the file"));
+    if let Some(sh_type) = header.type_without_contents() {
+        return fail(format!("section {section} is {sh_type}: it has no contents in the file"));
     }
     if header.sh_size != RootSection::LEN as u64 {
         return fail(format!("section {section} is {} bytes, a root is {}", header.sh_size, RootSection::LEN));

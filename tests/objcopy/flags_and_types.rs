@@ -52,6 +52,39 @@ fn nobits_gets_contents_only_where_it_is_said() {
     assert_eq!((typed.section(".data").sh_type, &typed.section(".data").data[..]), (SHT_LLVM_ADDRSIG, &[7; 12][..]));
 }
 
+/// Found by fuzzing: contents went where nobody would look for them, with exit status 0, and again the second time.
+#[test]
+fn a_type_without_contents_gets_none() {
+    for format in Format::FOUR {
+        let mut old = object(format);
+        refused(&old, &["--add-section", ".n=f", "--set-section-type", ".n=8"], &["'.n'", "12 bytes"]);
+        let index = ReadElf::parse(&old).index_of(".last").unwrap() as usize;
+        poke_section(&mut old, index, "sh_type", SHT_NULL.into());
+        refused(&old, &["--update-section", ".last=f"], &["'.last'", "SHT_NULL"]);
+        refused(&old, &["--dump-section", ".last=out"], &["'.last'", "SHT_NULL"]);
+        refused(&old, &["--set-section-type", ".last=1"], &["'.last'", "SHT_NULL", "5 bytes"]);
+        // What its other fields say stays, wherever others go.
+        let new = ReadElf::parse(&objcopy(&old, &["--remove-section", ".text"]));
+        let offset = |elf: &ReadElf| elf.section(".last").offset;
+        assert_eq!(offset(&new), offset(&ReadElf::parse(&old)));
+    }
+}
+
+/// Found by fuzzing: `st_shndx` named no section, until one was added; the second run removed the symbol with it.
+#[test]
+fn a_section_that_a_symbol_names_before_it_is_there_is_not_added() {
+    for format in Format::FOUR {
+        let stray = |shndx| Symbol { section: SymbolSection::Reserved(shndx), ..Symbol::global("stray", ".x") };
+        let spec = || ElfSpec::new(format, ET_REL).section(Section::progbits(".x", DATA, [1; 4]));
+        let file = |shndx| spec().symbols(vec![stray(shndx)]).build();
+        let count = ReadElf::parse(&file(1)).sections.len() as u16;
+        let args = ["--remove-section", ".n", "--add-section", ".n=f"];
+        refused(&file(count), &args, &["symbol 1", &format!("[{count}]")]);
+        let once = objcopy(&file(count + 1), &args);
+        same(&objcopy(&once, &args), &once, "L1");
+    }
+}
+
 #[test]
 fn symbols_go_with_their_section_unless_a_relocation_needs_them() {
     for format in Format::FOUR {

@@ -22,7 +22,7 @@ use elfgraft_testkit::inputs::*;
 use elfgraft_testkit::layouts;
 use elfgraft_testkit::read::ReadElf;
 use elfgraft_testkit::rng::Rng;
-use elfgraft_testkit::symbols::{Reloc, Symbol};
+use elfgraft_testkit::symbols::{Reloc, Symbol, SymbolSection};
 use util::{Dir, ELFGRAFT, fixture, personality, same};
 
 const TEXT: u64 = SHF_ALLOC | SHF_EXECINSTR;

@@ -1,10 +1,10 @@
 //! The input behind its fixed zone, as a sequence of chunks that move as one each.
 
-use elfgraft_elf::consts::SHT_NOBITS;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 
 use crate::error::EditError;
 use crate::layout::{What, headers_size};
+use crate::segments;
 
 /// Bytes of the input behind the fixed zone that move as one.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ pub(crate) enum Owner {
 /// A section without bytes is a chunk, too, where its `sh_offset` is a place between others, as linkers write it: the
 /// kernel refuses a module with an offset beyond the end of the file, whatever the size, so it has to move with its
 /// neighbours. In the middle of another section it moves with that one, while that one keeps its contents (`rewritten`
-/// says which do not). Elsewhere (`SHT_NOBITS`, in a file with segments) its `sh_offset` stays as it is, unless the
+/// says which do not). Elsewhere (`SHT_NOBITS`, `SHT_NULL`, in a file with segments) its `sh_offset` stays as it is, unless the
 /// section goes or gets bytes (`changes`).
 pub(crate) fn chunks(
     image: &Image,
@@ -56,7 +56,7 @@ pub(crate) fn chunks(
     let mut raw: Vec<Chunk> = Vec::new();
     for (index, header) in image.indexed() {
         image.contents(index)?;
-        let between = header.sh_type != SHT_NOBITS
+        let between = header.has_contents()
             && (!header.is_alloc() || image.segments.is_empty())
             && (end..=image.len()).contains(&header.sh_offset);
         if header.file_size() != 0 || changes(index, header) || between {
@@ -140,12 +140,17 @@ fn nonzero_run(image: &Image, start: u64, end: u64) -> Option<(u64, u64)> {
 }
 
 /// The end of the fixed zone, by size and end of each segment. A segment of no bytes (`PT_GNU_STACK`, or a `PT_LOAD` of
-/// `.bss` alone) holds none in their place, whatever its `p_offset` is.
-pub(crate) fn zone_end(image: &Image, segments: impl Iterator<Item = (u64, u64)>) -> u64 {
+/// `.bss` alone) holds none in their place, whatever its `p_offset` is; and in a separate debug file none holds any, only
+/// the notes stay where they are.
+pub(crate) fn zone_end(image: &Image, ends: impl Iterator<Item = (u64, u64)>) -> u64 {
     let tables = match image.segments.len() as u64 {
         0 => image.format.header_size(),
         n => image.e_phoff.saturating_add(n * image.format.program_header_size()).max(image.format.header_size()),
     };
-    let ends = segments.filter(|(size, _)| *size != 0).map(|(_, end)| end.min(image.len()));
+    if segments::are_elsewhere(image) {
+        let notes = image.sections.iter().filter(|h| h.is_alloc() && h.file_size() != 0);
+        return notes.map(|h| h.sh_offset.saturating_add(h.file_size()).min(image.len())).fold(tables, u64::max);
+    }
+    let ends = ends.filter(|(size, _)| *size != 0).map(|(_, end)| end.min(image.len()));
     ends.fold(tables, u64::max)
 }

@@ -20,6 +20,9 @@ pub fn to_elf32(image: &Image) -> Result<Vec<u8>, EditError> {
     let from = image.format;
     let to = Format { is_64: false, ..from };
     let suits = from.is_64 && from.e_machine == EM_X86_64 && from.e_type == ET_REL && image.segments.is_empty();
+    if image.sections.is_empty() {
+        return Err(EditError::Refused { why: "the file has no section header table to convert".into() });
+    }
     if !suits || image.trailer.is_some() {
         let why = "only an unsigned ET_REL object of elf64-x86-64 can be converted to elf32-x86-64".into();
         return Err(EditError::Refused { why });

@@ -77,10 +77,23 @@ fn leave_segment(
     section: &str,
     decisions: &mut Vec<Decision>,
 ) -> Result<(), EditError> {
+    let bytes = match &slot.contents {
+        Contents::Kept => original.file_size(),
+        Contents::New(parts) => parts.iter().map(Op::size).sum(),
+    };
+    if bytes != 0 && !slot.header.has_contents() {
+        let why = format!("section {section}: a type without contents would lose {bytes} bytes");
+        return Err(EditError::Refused { why });
+    }
     let Some(index) = slot.from.filter(|_| !slot.fresh) else { return Ok(()) };
     let in_segment = segments::in_segment(image, index);
-    let (was_file, is_file) = (original.file_size(), slot.header.file_size());
-    if matches!(original.sh_type, SHT_NOBITS) && is_file != 0 && matches!(slot.contents, Contents::Kept) {
+    let is_file = slot.header.file_size();
+    if !original.has_contents() && is_file != 0 && matches!(slot.contents, Contents::Kept) {
+        if original.sh_type == SHT_NULL {
+            // What its other fields say was never checked by anybody.
+            let why = format!("section {section} is SHT_NULL: with another type it would claim {is_file} bytes");
+            return Err(EditError::Refused { why });
+        }
         if in_segment && !edits.flat {
             return Err(EditError::Refused {
                 why: format!(
@@ -89,10 +102,6 @@ fn leave_segment(
             });
         }
         slot.contents = Contents::New(vec![Op::Zero { len: is_file }]);
-    } else if was_file != 0 && is_file == 0 && slot.header.sh_type != original.sh_type {
-        return Err(EditError::Refused {
-            why: format!("section {section}: a type without contents would lose {was_file} bytes"),
-        });
     }
     if original.is_alloc() && !slot.header.is_alloc() && in_segment {
         slot.leaves = true;

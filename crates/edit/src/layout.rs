@@ -6,7 +6,6 @@
 //! A section that lies in the fixed zone stays there; when it must grow or leave, its contents join the new ones. New
 //! contents go in front of the section header table, in the order of their slots.
 
-use elfgraft_elf::consts::*;
 use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 use elfgraft_patch::Op;
 
@@ -155,7 +154,7 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
     let mut layout = Layout { segments: segments::shrink(image, &leaves), ..Layout::default() };
     layout.offsets = slots.iter().map(|s| s.header.sh_offset).collect();
     let changes = |index: SectionIndex, header: &SectionHeader| match slot_of(index) {
-        None => header.sh_type != SHT_NOBITS && (!header.is_alloc() || image.segments.is_empty()),
+        None => header.has_contents() && (!header.is_alloc() || image.segments.is_empty()),
         Some(at) => content_size(&slots[at]) != 0,
     };
     let rewritten =
@@ -230,7 +229,7 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
         old_end = chunk.end;
     }
     for (offset, slot) in layout.offsets.iter_mut().zip(slots) {
-        let empty = content_size(slot) == 0 && slot.header.sh_type != SHT_NOBITS;
+        let empty = content_size(slot) == 0 && slot.header.has_contents();
         if empty && *offset > layout.len && slot.header.sh_offset <= image.len() {
             // Not a place between others; in the file, at least.
             *offset = layout.len;

@@ -10,9 +10,11 @@
 //!
 //! gABI, "Section header", "Section groups", "Symbol table".
 
+use std::ops::Range;
+
 use elfgraft_elf::consts::*;
 use elfgraft_elf::encode::read_word;
-use elfgraft_elf::{Image, SectionHeader, SectionIndex};
+use elfgraft_elf::{Image, SectionHeader, SectionIndex, Symbol, SymbolSection};
 
 use crate::error::EditError;
 use crate::removal::NOT_SELECTED;
@@ -98,6 +100,28 @@ pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static 
         let link_gone = gone.get(header.sh_link as usize).copied().flatten().is_some();
         if header.sh_type == SHT_SYMTAB_SHNDX && link_gone && !kept[at] {
             gone[at] = Some(ALONG[2]);
+        }
+    }
+    Ok(())
+}
+
+/// Refuses new sections of which one would become what a symbol of the file has named without it: `st_shndx` of a damaged file may be
+/// any number. The removal in the next run of the same edit would take that symbol for one of the section.
+pub(crate) fn check_unnamed(image: &Image, new: Range<usize>) -> Result<(), EditError> {
+    for table in image.symbol_tables() {
+        // A broken table is found where it has to be read.
+        let Ok(symbols) = image.symbol_table(table) else { continue };
+        let new_one = |symbol: &Symbol| match symbol.section {
+            SymbolSection::Index(index) if new.contains(&index.get()) => Some(index),
+            _ => None,
+        };
+        let mut named = symbols.iter().flatten().filter_map(|(number, symbol)| Some((number, new_one(&symbol)?)));
+        if let Some((number, index)) = named.next() {
+            let table = image.describe(table);
+            let why = format!(
+                "section {table}, symbol {number}: its section [{index}] does not exist, and one that is added would be it"
+            );
+            return Err(EditError::Refused { why });
         }
     }
     Ok(())

@@ -172,6 +172,7 @@ fn add<'a>(
     }
     replace_in_their_slots(image, edits, &new, gone, slots, decisions)?;
     let present = places(image, slots, new.iter().map(|(c, _)| &*c.section), false);
+    let old = slots.len();
     for (content, replaces) in new {
         let name = &content.section;
         let size = content.bytes.len() as u64;
@@ -192,6 +193,9 @@ fn add<'a>(
             (several, true) => return Err(ambiguous("set", name, image, slots, several)),
             (several, false) => return Err(ambiguous("--add-section", name, image, slots, several)),
         }
+    }
+    if !edits.remove.is_empty() && slots.len() > old {
+        refs::check_unnamed(image, old..slots.len())?;
     }
     Ok(())
 }
@@ -330,8 +334,8 @@ fn resize<'a>(
     decisions: &mut Vec<Decision>,
 ) -> Result<(), EditError> {
     let refused = |why: String| Err(EditError::Refused { why });
-    if slot.header.sh_type == SHT_NOBITS {
-        return refused(format!("section {section} is SHT_NOBITS: it has no contents in the file"));
+    if let Some(sh_type) = slot.header.type_without_contents() {
+        return refused(format!("section {section} is {sh_type}: it has no contents in the file"));
     }
     if slot.from == Some(image.shstrndx) {
         return refused(format!("section {section} is the section header string table: its contents are elfgraft's"));

@@ -258,10 +258,15 @@ fn nothing_is_added_to_a_file_that_ends_within_a_segment() {
             }
             // Where nothing moves, nothing is added.
             assert!(edit(&x, &update(".text", &[7; 100])).is_ok());
-            // A separate debug file has the segments of the program, not their bytes.
+            // A separate debug file has the segments of the program, not their bytes: they hold nothing in its place.
             let mut debug = x.clone();
             poke_section(&mut debug, 1, "sh_type", 8);
-            assert!(edit(&debug, &set(".new", &[3; 7])).is_ok());
+            let (a, b) = (set(".new", &[3; 7000]), set(".new", &[4; 9]));
+            let (fa, fb) = (edit(&debug, &a).unwrap(), edit(&debug, &b).unwrap());
+            same(&edit(&fa, &b).unwrap(), &fb, "L2 of a debug file");
+            same(&edit(&fa, &remove(&[".new"])).unwrap(), &debug, "L3 of a debug file");
+            let grown = edit(&debug, &update(".comment", &[5; 300])).unwrap();
+            same(&edit(&grown, &update(".comment", &[2; 30])).unwrap(), &debug, "L2 of an update");
         }
     }
 }

@@ -45,6 +45,7 @@ pub const SHF_STRINGS: u64 = elf::SHF_STRINGS.0;
 pub const SHF_INFO_LINK: u64 = elf::SHF_INFO_LINK.0;
 pub const SHF_LINK_ORDER: u64 = elf::SHF_LINK_ORDER.0;
 pub const SHF_GROUP: u64 = elf::SHF_GROUP.0;
+pub const SHF_TLS: u64 = elf::SHF_TLS.0;
 pub const SHF_COMPRESSED: u64 = elf::SHF_COMPRESSED.0;
 pub const SHF_X86_64_LARGE: u64 = 0x1000_0000;
 pub const SHF_EXCLUDE: u64 = 0x8000_0000;

@@ -78,12 +78,24 @@ impl SectionHeader {
         self.sh_flags & SHF_ALLOC != 0
     }
 
+    /// The name of a type whose sections have no contents in the file: `SHT_NOBITS`, and `SHT_NULL`, of whose other
+    /// fields the gABI says that they mean nothing ("Section header").
+    pub fn type_without_contents(&self) -> Option<&'static str> {
+        match self.sh_type {
+            SHT_NOBITS => Some("SHT_NOBITS"),
+            SHT_NULL => Some("SHT_NULL"),
+            _ => None,
+        }
+    }
+
+    /// Whether a section of this type can have contents in the file.
+    pub fn has_contents(&self) -> bool {
+        self.type_without_contents().is_none()
+    }
+
     /// Bytes the section occupies in the file: 0 for `SHT_NOBITS` and `SHT_NULL`, whatever `sh_size` says.
     pub fn file_size(&self) -> u64 {
-        match self.sh_type {
-            SHT_NOBITS | SHT_NULL => 0,
-            _ => self.sh_size,
-        }
+        if self.has_contents() { self.sh_size } else { 0 }
     }
 
     /// Whether this is a relocation section (`SHT_REL` or `SHT_RELA`), whose `sh_link` is a symbol table and whose
