@@ -125,19 +125,14 @@ fn defined(member: &[u8]) -> Result<Vec<Vec<u8>>, ElfError> {
         return Ok(names);
     }
     let image = Image::parse(member)?;
-    let mut shared = 0u64;
+    let mut budget = image.name_budget();
     for (index, _) in image.indexed().filter(|(_, h)| h.sh_type == SHT_SYMTAB) {
         let table = image.symbol_table(index)?;
         for symbol in table.iter().skip(1) {
             let symbol = symbol?.1;
             if symbol.bind() != STB_LOCAL && symbol.section != SymbolSection::Undefined {
                 let name = table.name(&symbol)?;
-                shared = shared.saturating_add(name.len() as u64);
-                if shared > image.shared_limit() {
-                    let what =
-                        format!("the symbols of {} share names that are longer than the file", image.describe(index));
-                    return Err(ElfError::Invalid { what });
-                }
+                budget.take(name)?;
                 names.push(name.to_vec());
             }
         }

@@ -57,7 +57,7 @@ impl<'a> IdsSection<'a> {
         let header = image.header(index).map_err(Error::edit(path))?;
         let address = if image.format.e_type == ET_REL { 0 } else { header.sh_addr };
         let symbols = image.symbol_table(table).map_err(Error::edit(path))?;
-        let (mut syms, mut names) = (Vec::new(), 0u64);
+        let (mut syms, mut names) = (Vec::new(), image.name_budget());
         for symbol in symbols.iter() {
             let (number, symbol) = symbol.map_err(Error::edit(path))?;
             if symbol.section != SymbolSection::Index(index) {
@@ -67,10 +67,7 @@ impl<'a> IdsSection<'a> {
             if !name.starts_with(b"__BTF_ID__") {
                 continue;
             }
-            names = names.saturating_add(name.len() as u64);
-            if names > image.shared_limit() {
-                return Err(Error::file(path, "symbols share names that are longer than the file"));
-            }
+            names.take(name).map_err(Error::edit(path))?;
             let Some(offset) = symbol.st_value.checked_sub(address) else {
                 let text = format!(
                     "symbol '{}' [{number}]: st_value {:#x} lies in front of its section {}, which begins at {address:#x}",

@@ -5,6 +5,8 @@
 //! moved behind another end `F` by keeping its class and number. Classes are the same set for every end, so moving from
 //! `E` to `F` and on to `G` is moving from `E` to `G`, and moving back gives the old offset, whoever chose it.
 
+use crate::error::EditError;
+
 /// Where a chunk at `start`, of alignment `align`, behind a predecessor ending at `old_end`, goes when the predecessor
 /// ends at `new_end`. `None` if the offset leaves 64 bits. `align` is a power of two; `start >= old_end`.
 pub(crate) fn moved(old_end: u64, start: u64, align: u64, new_end: u64) -> Option<u64> {
@@ -39,6 +41,26 @@ pub(crate) fn is_packed(old_end: u64, start: u64, align: u64) -> bool {
 /// `end` rounded up to `align`.
 pub(crate) fn align_up(end: u64, align: u64) -> Option<u64> {
     end.checked_add(packed(end, align))
+}
+
+/// Padding that a result gets where its input has less: 64 MiB, far beyond what objects are aligned to. A file of some kB
+/// whose `sh_addralign` is 2^35 became one of 34 GB.
+pub(crate) const MOST_PADDING: u64 = 1 << 26;
+
+pub(crate) fn too_much_padding(padding: u64, align: u64) -> EditError {
+    EditError::Refused { why: format!("an alignment of {align:#x} would need {padding} bytes of padding") }
+}
+
+pub(crate) fn too_far() -> EditError {
+    EditError::Refused { why: "the result would be larger than 2^64 bytes".into() }
+}
+
+/// Where something new of this alignment goes behind `end`: [`align_up`], within reason.
+pub(crate) fn aligned(end: u64, align: u64) -> Result<u64, EditError> {
+    match align_up(end, align).ok_or_else(too_far)? {
+        at if at - end > MOST_PADDING => Err(too_much_padding(at - end, align)),
+        at => Ok(at),
+    }
 }
 
 fn packed(end: u64, align: u64) -> u64 {

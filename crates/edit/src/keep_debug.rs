@@ -7,6 +7,7 @@ use elfgraft_patch::Builder;
 
 use crate::decision::Decision;
 use crate::error::EditError;
+use crate::gap::aligned;
 use crate::lower::Plan;
 
 /// Allocated sections lose their contents and become `SHT_NOBITS`, but for notes: the build ID is how the file is found.
@@ -34,7 +35,6 @@ pub fn plan_only_keep_debug<'a>(image: &Image<'a>) -> Result<Plan<'a>, EditError
     order.sort_by_key(|index| headers.get(index.get()).map_or((0, *index), |h| (h.sh_offset, *index)));
     let first = e_phoff.saturating_add(phdrs);
     let mut end = first;
-    let too_far = || EditError::Refused { why: "the result would be larger than 2^64 bytes".into() };
     for index in order {
         let Some(header) = headers.get_mut(index.get()) else { continue };
         let goes = header.is_alloc() && !matches!(header.sh_type, SHT_NOTE | SHT_NOBITS | SHT_NULL);
@@ -56,12 +56,12 @@ pub fn plan_only_keep_debug<'a>(image: &Image<'a>) -> Result<Plan<'a>, EditError
         }
         // Inside the file: then no sum of sizes is beyond 64 bits but for alignment.
         image.contents(index)?;
-        let at = end.checked_next_multiple_of(header.align()).ok_or_else(too_far)?;
+        let at = aligned(end, header.align())?;
         let from = std::mem::replace(&mut header.sh_offset, at);
         out.zero(end, at - end, "gap").copy(at, from, size, image.describe(index));
         end = at.saturating_add(size);
     }
-    let e_shoff = end.checked_next_multiple_of(format.table_align()).ok_or_else(too_far)?;
+    let e_shoff = aligned(end, format.table_align())?;
     out.zero(end, e_shoff - end, "gap");
     let mut table = Vec::new();
     for header in &headers {

@@ -12,7 +12,7 @@ use elfgraft_patch::Op;
 use crate::chunks::{Chunk, Owner, chunks};
 use crate::error::EditError;
 use crate::fixed::Fixed;
-use crate::gap::{align_up, is_packed, moved};
+use crate::gap::{MOST_PADDING, align_up, aligned, is_packed, moved, too_far, too_much_padding};
 use crate::resolve::{Contents, Slot};
 use crate::segments::{self, Resized};
 
@@ -169,21 +169,16 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
     let incoming: Vec<usize> =
         moves.into_iter().chain((0..slots.len()).filter(|&at| slots[at].from.is_none())).collect();
     let has_headers = chunks.iter().any(|c| c.owner == Owner::Headers);
-    let too_far = || EditError::Refused { why: "the result would be larger than 2^64 bytes".into() };
     for chunk in &chunks {
         if chunk.owner == if has_headers { Owner::Headers } else { Owner::End } {
             for &slot in &incoming {
-                let align = slots[slot].header.align();
-                let at = align_up(new_end, align).ok_or_else(too_far)?;
-                if at - new_end > MOST_PADDING {
-                    return Err(too_much_padding(at - new_end, align));
-                }
+                let at = aligned(new_end, slots[slot].header.align())?;
                 new_end =
                     place(&mut layout, at, content_size(&slots[slot]), What::Contents { slot }).ok_or_else(too_far)?;
                 layout.offsets[slot] = at;
             }
             if headers_move {
-                let at = align_up(new_end, image.format.table_align()).ok_or_else(too_far)?;
+                let at = aligned(new_end, image.format.table_align())?;
                 new_end =
                     place(&mut layout, at, headers_size(image, slots.len()), What::Headers).ok_or_else(too_far)?;
                 layout.e_shoff = at;
@@ -236,14 +231,6 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
         }
     }
     Ok(layout)
-}
-
-/// Padding that a result gets where its input has less: 64 MiB, far beyond what objects are aligned to. A file of some kB
-/// whose `sh_addralign` is 2^35 became one of 34 GB.
-const MOST_PADDING: u64 = 1 << 26;
-
-fn too_much_padding(padding: u64, align: u64) -> EditError {
-    EditError::Refused { why: format!("an alignment of {align:#x} would need {padding} bytes of padding") }
 }
 
 fn place(layout: &mut Layout, at: u64, size: u64, what: What) -> Option<u64> {

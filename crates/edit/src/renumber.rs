@@ -136,6 +136,11 @@ pub(crate) fn replace(image: &Image, slot: &mut Slot, index: SectionIndex, bytes
             why: format!("section {section}: its contents are given, but they hold indices that this edit changes"),
         });
     }
+    if index == image.shstrndx {
+        let section = image.describe(index);
+        let why = format!("section {section}: it holds the names of all sections, and indices that this edit changes");
+        return Err(EditError::Refused { why });
+    }
     slot.contents = Contents::New(vec![Op::Write(bytes.into())]);
     Ok(())
 }

@@ -97,7 +97,7 @@ pub(crate) fn rewrite(
         renamed: Vec::new(),
         crossed: HashSet::new(),
     };
-    let mut names = 0u64;
+    let mut names = image.name_budget();
     for symbol in table.iter().skip(1) {
         let (number, symbol) = symbol?;
         if let SymbolSection::Index(section) = symbol.section {
@@ -113,11 +113,7 @@ pub(crate) fn rewrite(
         }
         let Some(asked) = asked else { continue };
         let name = name_of(image, &table, &symbol)?;
-        names = names.saturating_add(name.len() as u64);
-        if names > image.shared_limit() {
-            let why = format!("the symbols of {} share names that are longer than the file", image.describe(index));
-            return Err(EditError::Refused { why });
-        }
+        names.take(name)?;
         let is_needed = needed.get(number as usize) == Some(&true)
             || signatures.contains(&number)
             || asked.strip != Strip::All && is_mapping(image.format.e_machine, &symbol, name);

@@ -231,8 +231,13 @@ impl<'a> Image<'a> {
 
     /// So many bytes may be read of things that can overlap, contents of sections or names, before a file is taken for one
     /// that was made to waste time.
-    pub fn shared_limit(&self) -> u64 {
+    fn shared_limit(&self) -> u64 {
         self.len().saturating_mul(4)
+    }
+
+    /// For a reader of the names of all symbols.
+    pub fn name_budget(&self) -> NameBudget {
+        NameBudget { left: self.shared_limit() }
     }
 
     /// All bytes of the file, an appended signature included.
@@ -347,6 +352,25 @@ impl<'a> Image<'a> {
     /// The sections that hold symbols: `SHT_SYMTAB` (the gABI allows one) and `SHT_DYNSYM`.
     pub fn symbol_tables(&self) -> Vec<SectionIndex> {
         self.indexed().filter(|(_, h)| matches!(h.sh_type, SHT_SYMTAB | SHT_DYNSYM)).map(|(index, _)| index).collect()
+    }
+}
+
+/// How many bytes of names may still be read: names may overlap, and so be longer together than their file.
+#[derive(Debug)]
+pub struct NameBudget {
+    left: u64,
+}
+
+impl NameBudget {
+    /// Counts one name.
+    ///
+    /// # Errors
+    /// If the names so far are longer than any file that is not made to waste time has them.
+    pub fn take(&mut self, name: &[u8]) -> Result<(), ElfError> {
+        self.left = self.left.checked_sub(name.len() as u64).ok_or_else(|| ElfError::Invalid {
+            what: "the symbols share names that are longer together than the file".into(),
+        })?;
+        Ok(())
     }
 }
 

@@ -37,6 +37,6 @@ pub mod trailer;
 
 pub use endian::Endianness;
 pub use error::ElfError;
-pub use image::{Format, Image, printable};
+pub use image::{Format, Image, NameBudget, printable};
 pub use section::{ProgramHeader, SectionHeader, SectionIndex};
 pub use symtab::{Symbol, SymbolSection, SymbolTable};
