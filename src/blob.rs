@@ -24,6 +24,11 @@ impl Blob {
     pub fn bytes(&self) -> Cow<'_, [u8]> {
         Cow::Borrowed(self.file.bytes())
     }
+
+    /// Where they come from.
+    pub fn path(&self) -> &Path {
+        self.file.path()
+    }
 }
 
 /// Splits `NAME=VALUE` at the first `=`.

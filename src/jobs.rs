@@ -4,9 +4,11 @@
 //! Jobserver Interaction"), and gives it back. The pipe is opened anew through /proc (or by the FIFO's name), so that
 //! setting it non-blocking does not disturb the other jobs that share make's descriptors.
 
+use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -67,18 +69,23 @@ fn most_by_files() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit / EACH).unwrap_or(usize::MAX).max(1))
 }
 
-/// Applies `f` to every item, like [`map`].
+/// Applies `f` to every file, like [`map`]; once to one that is named twice. An edit done twice is the edit done once, and
+/// two threads at one file would see it change under them.
 ///
 /// # Errors
-/// That of the only item; with several, [`Error::Reported`] if it failed for some; each failure has been printed, in
-/// the order of the items.
-pub fn for_each<T: Sync>(items: &[T], f: impl Fn(&T) -> Result<(), Error> + Sync) -> Result<(), Error> {
-    match items {
+/// That of the only file; with several, [`Error::Reported`] if it failed for some; each failure has been printed, in
+/// the order of the files.
+pub fn for_each(files: &[PathBuf], f: impl Fn(&Path) -> Result<(), Error> + Sync) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    // Standard input cannot be read twice: that is an error for who opens it.
+    let files: Vec<&Path> =
+        files.iter().map(PathBuf::as_path).filter(|file| *file == Path::new("-") || seen.insert(*file)).collect();
+    match files.as_slice() {
         [one] => f(one),
         several => {
             let progress = Progress::new("editing", Unit::Files, several.len() as u64);
-            let one = |item: &T| {
-                let result = f(item);
+            let one = |file: &&Path| {
+                let result = f(file);
                 progress.add(1);
                 result
             };
@@ -162,11 +169,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_item_is_done_though_one_fails() {
-        let items: Vec<u32> = (0..100).collect();
+    fn every_file_is_done_once_though_one_fails() {
+        let files: Vec<PathBuf> = (0..100).chain([0, 50]).map(|n| PathBuf::from(n.to_string())).collect();
         let sum = AtomicUsize::new(0);
-        let result = for_each(&items, |&n| {
-            sum.fetch_add(n as usize, Ordering::Relaxed);
+        let result = for_each(&files, |file| {
+            let n: usize = file.to_str().unwrap().parse().unwrap();
+            sum.fetch_add(n, Ordering::Relaxed);
             if n == 50 { Err(Error::Usage("fifty".into())) } else { Ok(()) }
         });
         assert_eq!(sum.into_inner(), 4950);

@@ -8,11 +8,11 @@ use elfgraft_edit::{Content, Edits};
 use elfgraft_elf::Image;
 use elfgraft_patch::shown;
 
-use crate::blob::{load, open, outputs};
+use crate::blob::{Blob, load, open, outputs};
 use crate::jobs::for_each;
 use crate::objcopy::patterns;
 use crate::report::Error;
-use crate::run::{Output, dumps, edit};
+use crate::run::{Output, dumps, edit, not_an_input};
 
 /// Replace sections, or add them where there are none.
 ///
@@ -138,6 +138,9 @@ impl SetArgs {
     pub fn run(&self) -> Result<(), Error> {
         let (values, files) = sections_then_files("NAME=CONTENTS", &self.args, &self.files)?;
         let blobs = load("set", values)?;
+        if let Some(target) = self.output.as_deref().filter(|target| !files.iter().any(|file| file == target)) {
+            not_an_input(target, blobs.iter().map(Blob::path))?;
+        }
         let edits = Edits {
             set: blobs.iter().map(|b| Content { section: b.name.clone(), bytes: b.bytes() }).collect(),
             pad: self.pad,

@@ -58,10 +58,9 @@ impl SignArgs {
     }
 
     fn sign(&self, module: &Path, proof: &Path) -> Result<(), Error> {
+        let file = open(module)?;
         let merkle = open(proof)?;
         let parsed = parse_merkle_file(merkle.bytes()).map_err(|e| Error::file(proof, e.to_string()))?;
-
-        let file = open(module)?;
         let fail = |text: &str| Error::file(module, text);
         refuse_compressed(file.bytes()).map_err(|e| fail(&e.to_string()))?;
         let (contents, other) = without_proofs(file.bytes())

@@ -201,6 +201,9 @@ impl ObjcopyArgs {
         let edits = self.edits(&added, &updated)?;
 
         let target = self.output.as_deref().unwrap_or(&self.input);
+        if target != self.input {
+            run::not_an_input(target, added.iter().chain(&updated).map(Blob::path))?;
+        }
         let mut file = open(&self.input)?;
         let (from, to) = (self.form.input()?, self.form.output()?);
         if matches!(from, Some(TargetFormat::Srec | TargetFormat::Ihex)) {
