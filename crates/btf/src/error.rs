@@ -182,6 +182,20 @@ pub enum Error {
         /// What that is; `None` for void.
         kind: Option<Kind>,
     },
+    /// Occurs in validation when types and their elements share long names: together these are many times the data.
+    LongNames {
+        /// Bytes that the names of the types and their elements may have together.
+        limit: u64,
+        /// Bytes of types and strings, those of the base included.
+        data: u64,
+    },
+    /// Occurs when kfuncs with implicit arguments share long prototypes, of which each gets one of its own.
+    LongPrototypes {
+        /// Bytes that would be added.
+        added: u64,
+        /// Bytes that may be added.
+        limit: u64,
+    },
     /// Occurs when BTF must be rewritten whose header has fields that are not known.
     UnknownHeader {
         /// Length of the header.
@@ -308,6 +322,15 @@ impl fmt::Display for Error {
             Error::NotAPrototype { id, target, kind: None } => {
                 write!(f, "BTF type {id} (FUNC) refers to type {target}, which is void, not a FUNC_PROTO")
             }
+            Error::LongNames { limit, data } => write!(
+                f,
+                "BTF types share names that are longer together than {limit} bytes, the most for {data} bytes of BTF"
+            ),
+            Error::LongPrototypes { added, limit } => write!(
+                f,
+                "BTF kfuncs with implicit arguments share prototypes: one for each takes {added} bytes, {limit} may be \
+                 added"
+            ),
             Error::UnknownHeader { hdr_len } => {
                 write!(
                     f,

@@ -1,6 +1,6 @@
 //! Types found by kind and name: one pass for a few names, an index for a base that many modules share.
 
-use crate::{Btf, Kind, walk::Visit};
+use crate::{Btf, Kind, Type, walk::Visit};
 use std::collections::HashMap;
 
 /// Types of one part of BTF by the hash of their name.
@@ -46,6 +46,24 @@ impl Btf<'_> {
         found
     }
 
+    /// The first of the IDs of [`Btf::find_all`] for each wanted kind and name, `None` where there is none. A name may be
+    /// wanted any number of times: what [`Btf::find_all`] gives is then as many lists as long as the types of that name.
+    #[must_use]
+    pub fn find_first(&self, wanted: &[(Kind, &[u8])]) -> Vec<Option<u32>> {
+        let (mut places, mut unique) = (HashMap::new(), Vec::new());
+        let places: Vec<usize> = wanted
+            .iter()
+            .map(|&name| {
+                *places.entry(name).or_insert_with(|| {
+                    unique.push(name);
+                    unique.len() - 1
+                })
+            })
+            .collect();
+        let found = self.find_all(&unique);
+        places.into_iter().map(|place| found.get(place)?.first().copied()).collect()
+    }
+
     fn look_up(&self, NameIndex(index): &NameIndex, wanted: &[(Kind, &[u8])], found: &mut [Vec<u32>]) {
         for (&(kind, name), found) in wanted.iter().zip(found) {
             let hash = hash(name);
@@ -57,7 +75,13 @@ impl Btf<'_> {
 
     /// Whether the type of this ID exists and has this kind and name.
     pub(crate) fn is_named(&self, id: u32, kind: Kind, name: &[u8]) -> bool {
-        self.get(id).is_some_and(|ty| ty.kind == kind && self.name(&ty) == Some(name))
+        self.get(id).is_some_and(|ty| ty.kind == kind && self.has_name(&ty, name))
+    }
+
+    /// Whether a type has this name; looks at no more of its own than that has. `name` must not contain a NUL.
+    pub(crate) fn has_name(&self, ty: &Type, name: &[u8]) -> bool {
+        let rest = self.strings_from(ty.name_off).and_then(|text| text.strip_prefix(name));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
     }
 }
 
@@ -232,6 +256,8 @@ mod tests {
             let same = vec![a, again, third];
             assert_eq!(btf.find_all(&wanted), [same.clone(), vec![f], vec![], vec![f + 1], same]);
             assert_eq!(base.find_all(&wanted[..2]), [vec![a], vec![f]]);
+            assert_eq!(btf.find_first(&wanted), [Some(a), Some(f), None, Some(f + 1), Some(a)]);
+            assert_eq!(btf.find_first(&[]), []);
             // All was looked for, or not all.
             assert_eq!(known.find_all(&wanted[..2]), base.find_all(&wanted[..2]));
             assert_eq!(known.find_all(&wanted), base.find_all(&wanted));
@@ -249,6 +275,16 @@ mod tests {
         let many: Vec<_> = ids.into_iter().step_by(100).collect();
         assert_eq!(Btf::parse(&data).unwrap().find_all(&wanted).concat(), many);
         assert_eq!(Btf::parse_finding(&data, &wanted).unwrap().find_all(&wanted).concat(), many);
+    }
+
+    #[test]
+    fn a_name_ends_where_the_string_does() {
+        let mut b = BtfBuilder::new(Endian::Little);
+        let id = b.structure("task", &[]);
+        let data = b.build();
+        let btf = Btf::parse(&data).unwrap();
+        let is = |name: &[u8]| btf.is_named(id, Kind::Struct, name);
+        assert!(is(b"task") && !is(b"tas") && !is(b"tasks") && !is(b"") && !btf.is_named(id, Kind::Union, b"task"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ impl Btf<'_> {
     /// The first type that refers to nothing, with its numbers.
     pub fn validate(&self) -> Result<(), Error> {
         let (ids, strings) = (self.own_ids(), self.own_strings());
+        let mut names = Names::of(self);
         for ty in ids.clone().filter_map(|id| self.get(id)) {
             // Not a `for`: the iterator's own loop takes half the time, and a kernel has a million fields.
             ty.fields().try_for_each(|(field, _, value)| match field {
@@ -19,7 +20,8 @@ impl Btf<'_> {
                 Field::Type if value >= ids.end => {
                     Err(Error::BadReference { id: ty.id, kind: ty.kind, target: value, end: ids.end })
                 }
-                Field::Name | Field::Type => Ok(()),
+                Field::Name => names.take(self, value),
+                Field::Type => Ok(()),
             })?;
             if ty.kind == Kind::Func {
                 let target = ty.size_or_type;
@@ -30,6 +32,53 @@ impl Btf<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Checks of [`Btf::validate`] the one that bounds what it costs to look at every name of this part: each is as long
+    /// as the strings if its maker likes, and all of them may be the same string.
+    ///
+    /// # Errors
+    /// [`Error::LongNames`].
+    pub fn check_names(&self) -> Result<(), Error> {
+        let mut names = Names::of(self);
+        self.own_ids().filter_map(|id| self.get(id)).try_for_each(|ty| {
+            ty.fields().filter(|(field, ..)| *field == Field::Name).try_for_each(|(.., at)| names.take(self, at))
+        })
+    }
+
+    /// How many bytes BTF may mean that it has only once: four times those of its types and strings and of its base's, and
+    /// 64 KiB. What compilers write stays far below, as an element takes more bytes than its name.
+    pub(crate) fn shared_limit(&self) -> (u64, u64) {
+        let own = self.types.len() as u64 + self.strings().len() as u64;
+        let data = own + self.base().map_or(0, |base| base.types.len() as u64 + base.strings().len() as u64);
+        (data, 4 * data + (64 << 10))
+    }
+}
+
+/// How many bytes of names may still be read.
+struct Names {
+    left: u64,
+}
+
+impl Names {
+    fn of(btf: &Btf) -> Names {
+        Names { left: btf.shared_limit().1 }
+    }
+
+    /// Counts the name at an offset; looks at no more of it than may be read.
+    fn take(&mut self, btf: &Btf, offset: u32) -> Result<(), Error> {
+        let Some(text) = btf.strings_from(offset) else { return Ok(()) };
+        let most = usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1).min(text.len());
+        match text.iter().take(most).position(|&byte| byte == 0) {
+            Some(len) => {
+                self.left -= len as u64;
+                Ok(())
+            }
+            None => {
+                let (data, limit) = btf.shared_limit();
+                Err(Error::LongNames { limit, data })
+            }
+        }
     }
 }
 
@@ -87,5 +136,40 @@ mod tests {
         // "alias" lies behind the 14 bytes of "\0unsigned int\0", and the other base has one byte.
         let err = Error::BadString { id: 2, kind: Kind::Typedef, offset: 14, end: 7 };
         assert_eq!(read.validate(), Err(err));
+    }
+
+    #[test]
+    fn names_that_share_a_long_string_are_limited() {
+        let long = "n".repeat(10_000);
+        let of = |base: Option<&Btf>, count: usize, member: bool| {
+            let mut b = base.map_or_else(|| BtfBuilder::new(Endian::Big), BtfBuilder::split);
+            match member {
+                true => drop(b.structure("s", &vec![(&*long, 0); count])),
+                false => (0..count).for_each(|_| drop(b.structure(&long, &[]))),
+            }
+            b.build()
+        };
+        // Each name takes 10,000 bytes, and gives 48 more that may be used.
+        for member in [false, true] {
+            let good = of(None, 10, member);
+            let btf = Btf::parse(&good).unwrap();
+            assert_eq!((btf.validate(), btf.check_names()), (Ok(()), Ok(())));
+            let bad = of(None, 11, member);
+            let btf = Btf::parse(&bad).unwrap();
+            let data = bad.len() as u64 - 24;
+            let err = Err(Error::LongNames { limit: 4 * data + 65_536, data });
+            assert_eq!((btf.validate(), btf.check_names()), (err.clone(), err));
+        }
+        // A base's strings are the module's as well.
+        let base_data = of(None, 1, false);
+        let base = Btf::parse(&base_data).unwrap();
+        let mut b = BtfBuilder::split(&base);
+        let name = 1;
+        (0..10).for_each(|_| drop(b.raw(Kind::Struct, 1, 4, &[name, 0, 0])));
+        let data = b.build();
+        assert_eq!(Btf::parse_split(&data, &base).unwrap().validate(), Ok(()));
+        (0..2).for_each(|_| drop(b.raw(Kind::Struct, 1, 4, &[name, 0, 0])));
+        let data = b.build();
+        assert!(matches!(Btf::parse_split(&data, &base).unwrap().validate(), Err(Error::LongNames { .. })));
     }
 }

@@ -72,9 +72,8 @@ impl<'a> Ids<'a> {
             findings.extend(report(problem, set, member));
         }
         let names: Vec<_> = zeros.iter().map(|(_, member)| member.wanted()).collect();
-        let found = if names.is_empty() { Vec::new() } else { btf.find_all(&names) };
-        for ((set, member), ids) in zeros.into_iter().zip(found) {
-            let problem = ids.first().map_or(Problem::NotInBtf, |&id| Problem::Unresolved { id });
+        for ((set, member), id) in zeros.into_iter().zip(btf.find_first(&names)) {
+            let problem = id.map_or(Problem::NotInBtf, |id| Problem::Unresolved { id });
             findings.extend(report(problem, set, member));
         }
     }

@@ -58,9 +58,8 @@ impl<'o> Old<'o> {
         let doubtful = |set: &&Set| !ids.is_fresh(set) && (0..set.count).any(|slot| ids.pair(set, slot).0 == 0);
         let members = ids.sets.iter().filter(doubtful).flat_map(|set| &set.members);
         let names: Vec<_> = members.map(Member::wanted).collect();
-        let found = if names.is_empty() { Vec::new() } else { btf.find_all(&names) };
-        let resolvable =
-            names.into_iter().zip(found).filter(|(_, ids)| !ids.is_empty()).map(|(name, _)| name).collect();
+        let found = btf.find_first(&names);
+        let resolvable = names.into_iter().zip(found).filter_map(|(name, id)| id.map(|_| name)).collect();
         Old { btf, resolvable }
     }
 

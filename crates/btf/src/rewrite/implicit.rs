@@ -18,6 +18,8 @@ struct Kfunc<'a> {
     func: Type<'a>,
     proto: Type<'a>,
     impl_name: Vec<u8>,
+    /// How many parameters come before the first implicit one.
+    shown: u32,
 }
 
 /// The data of `btf` with a `_impl` function and a shortened prototype for each kfunc that needs them; `None` where none
@@ -31,10 +33,9 @@ pub(super) fn add_prototypes(btf: &Btf, kfunc_flags: &[(&[u8], u32)]) -> Result<
     let tags = decl_tags(btf);
     let kfuncs = find_kfuncs(btf, &tags, |name| implicit.contains(name));
     let impls: Vec<_> = kfuncs.iter().map(|kfunc| (Kind::Func, &kfunc.impl_name[..])).collect();
-    let impls = btf.find_all(&impls);
-    let has_impl = impls.iter().map(|ids| !ids.is_empty());
+    let has_impl: Vec<bool> = btf.find_first(&impls).iter().map(Option::is_some).collect();
     // Final BTF comes here again when a module is embedded once more: nothing is left to do for it then.
-    let is_left = |(kfunc, has): &(Kfunc, bool)| !has || shown_params(btf, &kfunc.proto) != kfunc.proto.vlen;
+    let is_left = |(kfunc, has): &(Kfunc, bool)| !has || kfunc.shown != kfunc.proto.vlen;
     let todo: Vec<_> = kfuncs.into_iter().zip(has_impl).filter(is_left).collect();
     if todo.is_empty() { Ok(None) } else { write(btf, &tags, &todo).map(Some) }
 }
@@ -45,7 +46,7 @@ pub(super) fn add_prototypes(btf: &Btf, kfunc_flags: &[(&[u8], u32)]) -> Result<
 pub fn implicit_kfuncs<'a>(btf: &Btf<'a>) -> Vec<&'a [u8]> {
     let kfuncs = find_kfuncs(btf, &decl_tags(btf), |_| true);
     let names: HashSet<_> = kfuncs.iter().filter_map(|kfunc| btf.name(&kfunc.func)).collect();
-    let implicit = kfuncs.iter().filter(|kfunc| shown_params(btf, &kfunc.proto) != kfunc.proto.vlen);
+    let implicit = kfuncs.iter().filter(|kfunc| kfunc.shown != kfunc.proto.vlen);
     let implicit = implicit.filter_map(|kfunc| btf.name(&kfunc.func));
     implicit.filter(|name| name.strip_suffix(IMPL).is_none_or(|stem| !names.contains(stem))).collect()
 }
@@ -58,6 +59,8 @@ fn decl_tags<'a>(btf: &Btf<'a>) -> Vec<Type<'a>> {
 fn find_kfuncs<'a>(btf: &Btf<'a>, tags: &[Type<'a>], wanted: impl Fn(&[u8]) -> bool) -> Vec<Kfunc<'a>> {
     let mut seen = HashSet::new();
     let mut kfuncs = Vec::new();
+    // A prototype is gone through once, however many kfuncs have it.
+    let mut shown = HashMap::new();
     for tag in tags {
         let whole = btf.endian().u32_at(tag.record, 12) == Some(u32::MAX);
         if tag.kind_flag || !whole || btf.name(tag) != Some(b"bpf_kfunc") || !btf.own_ids().contains(&tag.size_or_type)
@@ -69,7 +72,8 @@ fn find_kfuncs<'a>(btf: &Btf<'a>, tags: &[Type<'a>], wanted: impl Fn(&[u8]) -> b
         if let (Some(name), Some(proto)) = (name, btf.get(func.size_or_type))
             && seen.insert(func.id)
         {
-            kfuncs.push(Kfunc { func, proto, impl_name: [name, IMPL].concat() });
+            let shown = *shown.entry(proto.id).or_insert_with(|| shown_params(btf, &proto));
+            kfuncs.push(Kfunc { func, proto, impl_name: [name, IMPL].concat(), shown });
         }
     }
     kfuncs
@@ -85,7 +89,8 @@ fn shown_params(btf: &Btf, proto: &Type) -> u32 {
 fn is_implicit(btf: &Btf, id: u32) -> bool {
     let pointee = without_qualifiers(btf, id).filter(|ty| ty.kind == Kind::Ptr).map(|ptr| ptr.size_or_type);
     let target = pointee.and_then(|id| without_qualifiers(btf, id)).filter(|ty| ty.kind == Kind::Struct);
-    matches!(target.and_then(|ty| btf.name(&ty)), Some(b"bpf_prog_aux" | b"btf_struct_meta"))
+    // Any number of parameters may point to one struct with a long name.
+    target.is_some_and(|ty| [&b"bpf_prog_aux"[..], b"btf_struct_meta"].iter().any(|name| btf.has_name(&ty, name)))
 }
 
 fn without_qualifiers<'a>(btf: &Btf<'a>, id: u32) -> Option<Type<'a>> {
@@ -96,6 +101,11 @@ fn without_qualifiers<'a>(btf: &Btf<'a>, id: u32) -> Option<Type<'a>> {
 
 /// Writes `btf` with what each kfunc needs; the flag says whether its `_impl` function is there already.
 fn write(btf: &Btf, tags: &[Type], kfuncs: &[(Kfunc, bool)]) -> Result<Vec<u8>, Error> {
+    let added = kfuncs.iter().map(|(kfunc, _)| 12 + 8 * u64::from(kfunc.shown)).sum();
+    let (_, limit) = btf.shared_limit();
+    if added > limit {
+        return Err(Error::LongPrototypes { added, limit });
+    }
     let mut writer = Writer::like(btf)?;
     for ty in btf.own_ids().filter_map(|id| btf.get(id)) {
         writer.types.copy(&ty, |_, value| Ok(value))?;
@@ -106,7 +116,7 @@ fn write(btf: &Btf, tags: &[Type], kfuncs: &[(Kfunc, bool)]) -> Result<Vec<u8>, 
     for tag in tags.iter().filter(|tag| btf.name(tag) != Some(b"bpf_kfunc")) {
         tags_of.entry(tag.size_or_type).or_default().push(tag);
     }
-    for (Kfunc { func, proto, impl_name }, _) in kfuncs {
+    for (Kfunc { func, proto, impl_name, shown }, _) in kfuncs {
         // Of two kfuncs of one name only the first gets it.
         if missing.remove(&impl_name[..]) {
             let name = strings.get(&impl_name[..]).copied().map_or_else(|| writer.strings.add(impl_name), Ok)?;
@@ -115,10 +125,9 @@ fn write(btf: &Btf, tags: &[Type], kfuncs: &[(Kfunc, bool)]) -> Result<Vec<u8>, 
                 writer.types.copy(tag, |field, value| Ok(if field == Field::Type { id } else { value }))?;
             }
         }
-        let shown = shown_params(btf, proto);
         // Behind the record's own name and the type it returns: name and type of each parameter.
-        let params: Vec<u32> = proto.fields().skip(2).map(|(.., word)| word).take(2 * shown as usize).collect();
-        let id = writer.types.add(Kind::FuncProto, shown, 0, proto.size_or_type, &params)?;
+        let params: Vec<u32> = proto.fields().skip(2).map(|(.., word)| word).take(2 * *shown as usize).collect();
+        let id = writer.types.add(Kind::FuncProto, *shown, 0, proto.size_or_type, &params)?;
         if let Some(offset) = btf.record_offset(func.id) {
             writer.types.put(offset + 8, id);
         }
@@ -251,5 +260,30 @@ mod tests {
         let is = |id: &u32| is_implicit(&btf, *id);
         assert_eq!(pointers.iter().map(is).collect::<Vec<_>>(), [true, true, false, false, false]);
         assert_eq!([0, aux, circle, double, 99].iter().map(is).collect::<Vec<_>>(), [false; 5]);
+    }
+
+    #[test]
+    fn prototypes_that_many_kfuncs_share_are_limited() {
+        let of = |kfuncs: u32| {
+            let mut b = BtfBuilder::new(Endian::Little);
+            let aux = b.structure("bpf_prog_aux", &[]);
+            let aux = b.pointer(aux);
+            let mut params = vec![("", 0); 999];
+            params.push(("aux", aux));
+            let proto = b.prototype(0, &params);
+            for n in 0..kfuncs {
+                let func = b.func_of(&format!("f{n}"), proto);
+                b.decl_tag("bpf_kfunc", func);
+            }
+            b.build()
+        };
+        let add = |data: &[u8], names: &[String]| {
+            let flags: Vec<(&[u8], u32)> = names.iter().map(|name| (name.as_bytes(), 1 << 16)).collect();
+            add_prototypes(&Btf::parse(data).unwrap(), &flags).map(|new| new.map(|new| new.len()))
+        };
+        let names: Vec<_> = (0..100).map(|n| format!("f{n}")).collect();
+        assert!(add(&of(10), &names).unwrap().unwrap() > 80_000);
+        let refused = add(&of(100), &names).unwrap_err();
+        assert!(matches!(refused, Error::LongPrototypes { added: 800_400, limit: 100_000..130_000 }), "{refused:?}");
     }
 }
