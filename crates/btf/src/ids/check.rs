@@ -1,8 +1,9 @@
 //! What is wrong with a section, as a list.
 
-use super::model::{Ids, Member, Set, lossy};
+use super::model::{Ids, LONGEST, Member, Set, short};
 use super::{Finding, Problem};
-use crate::Btf;
+use crate::{Btf, Type};
+use std::sync::Arc;
 
 impl<'a> Ids<'a> {
     /// Everything wrong with the section, by ascending offset: what [`Ids::resolve`] would refuse, counts and order as
@@ -22,8 +23,9 @@ impl<'a> Ids<'a> {
     }
 
     fn check_set(&self, set: &Set, findings: &mut Vec<Finding>) {
+        let label = set.label();
         let mut report = |problem, offset: usize| {
-            findings.push(Finding { problem, set: Some(set.label()), symbol: None, offset: offset as u64 });
+            findings.push(Finding { problem, set: Some(Arc::clone(&label)), symbol: None, offset: offset as u64 });
         };
         let count = self.word_at(set.offset);
         let len = self.data.len() as u64;
@@ -42,15 +44,17 @@ impl<'a> Ids<'a> {
     }
 
     fn check_ids(&self, btf: &Btf, findings: &mut Vec<Finding>) {
-        let in_sets = self.sets.iter().flat_map(|set| set.members.iter().map(move |member| (Some(set), member)));
+        let in_sets = self.sets.iter().flat_map(|set| {
+            let label = set.label();
+            set.members.iter().map(move |member| (Some(Arc::clone(&label)), member))
+        });
         let members = in_sets.chain(self.lists.iter().map(|member| (None, member)));
         let mut zeros = Vec::new();
-        let report = |problem, set: Option<&Set>, member: &Member| {
-            let set = set.map(Set::label);
+        let report = |problem, set: Option<Arc<str>>, member: &Member| {
             let report = move |sym: &super::Sym| Finding {
                 problem: Problem::clone(&problem),
                 set: set.clone(),
-                symbol: Some(lossy(sym.name)),
+                symbol: Some(short(sym.name)),
                 offset: sym.offset,
             };
             member.symbols.iter().map(report).collect::<Vec<_>>()
@@ -64,10 +68,8 @@ impl<'a> Ids<'a> {
                 }
                 None => Problem::IdOutOfRange { id, end: btf.own_ids().end },
                 Some(ty) if ty.kind != member.kind => Problem::OtherKind { id, kind: ty.kind },
-                Some(ty) => match btf.name(&ty) {
-                    Some(name) if name == member.name => continue,
-                    name => Problem::StaleSymbol { id, name: lossy(name.unwrap_or_default()) },
-                },
+                Some(ty) if btf.has_name(&ty, member.name) => continue,
+                Some(ty) => Problem::StaleSymbol { id, name: short(beginning(btf, &ty)) },
             };
             findings.extend(report(problem, set, member));
         }
@@ -77,4 +79,11 @@ impl<'a> Ids<'a> {
             findings.extend(report(problem, set, member));
         }
     }
+}
+
+/// As much of a type's name as is told: any number of words may hold the ID of one type with a long name.
+fn beginning<'a>(btf: &Btf<'a>, ty: &Type) -> &'a [u8] {
+    let text = btf.strings_from(ty.name_off).unwrap_or_default();
+    let text = text.get(..=LONGEST).unwrap_or(text);
+    text.split(|&byte| byte == 0).next().unwrap_or_default()
 }

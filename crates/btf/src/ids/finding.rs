@@ -2,16 +2,17 @@
 
 use crate::Kind;
 use std::fmt;
+use std::sync::Arc;
 
 /// Something wrong in `.BTF_ids` or its symbols.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
     /// What is wrong.
     pub problem: Problem,
-    /// Name of the set it is in.
-    pub set: Option<String>,
+    /// Name of the set it is in; as all names here, cut where it has more than 256 bytes.
+    pub set: Option<Arc<str>>,
     /// Full name of the symbol it was found at.
-    pub symbol: Option<String>,
+    pub symbol: Option<Arc<str>>,
     /// Byte offset in the section.
     pub offset: u64,
 }
@@ -50,7 +51,7 @@ pub enum Problem {
     /// A set begins before the one before it ends.
     OverlappingSets {
         /// The one before.
-        before: String,
+        before: Arc<str>,
         /// Where that one ends.
         end: u64,
     },
@@ -59,7 +60,7 @@ pub enum Problem {
     /// Two symbols of different names point to one word.
     ConflictingSymbols {
         /// Full name of the other one.
-        other: String,
+        other: Arc<str>,
     },
     /// An entry of a set has an ID, and no symbol names it: nothing tells which type that is in other BTF.
     NamelessId {
@@ -106,7 +107,7 @@ pub enum Problem {
         /// The ID.
         id: u32,
         /// The name of that type.
-        name: String,
+        name: Arc<str>,
     },
 }
 

@@ -1,10 +1,11 @@
 //! The ID of each name that a section asks for, found and warned of as the kernel's `resolve_btfids` does.
 
-use super::model::{Ids, lossy};
+use super::model::{Ids, short};
 use crate::{Btf, Kind};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
+use std::sync::Arc;
 
 /// What the kernel's build warns of; the text is that of its `resolve_btfids`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +16,7 @@ pub enum Warning {
         /// The kind.
         kind: Kind,
         /// The name.
-        name: String,
+        name: Arc<str>,
         /// The ID that is used.
         used: u32,
         /// The ID of another one.
@@ -26,7 +27,7 @@ pub enum Warning {
         /// The kind.
         kind: Kind,
         /// The name.
-        name: String,
+        name: Arc<str>,
     },
 }
 
@@ -72,14 +73,15 @@ impl<'a> Ids<'a> {
         let mut multiple = BTreeMap::new();
         for (&(kind, name), ids) in wanted.iter().zip(&found) {
             if let [used, others @ ..] = &ids[..] {
-                let seen = others.iter().copied().filter(|&other| sees(kind, other));
-                multiple.extend(seen.map(|other| (other, (kind, name, *used))));
+                let mut seen = others.iter().copied().filter(|&other| sees(kind, other)).peekable();
+                let name = seen.peek().map_or(Arc::default(), |_| short(name));
+                multiple.extend(seen.map(|other| (other, (kind, Arc::clone(&name), *used))));
             }
         }
-        let warning = |(other, (kind, name, used))| Warning::MultipleIds { kind, name: lossy(name), used, other };
+        let warning = |(other, (kind, name, used))| Warning::MultipleIds { kind, name, used, other };
         warnings.extend(multiple.into_iter().map(warning));
         let unresolved = wanted.iter().zip(&found).filter(|(_, ids)| ids.is_empty());
-        warnings.extend(unresolved.map(|(&(kind, name), _)| Warning::Unresolved { kind, name: lossy(name) }));
+        warnings.extend(unresolved.map(|(&(kind, name), _)| Warning::Unresolved { kind, name: short(name) }));
         wanted.into_iter().zip(found).filter_map(|(name, ids)| Some((name, *ids.first()?))).collect()
     }
 }

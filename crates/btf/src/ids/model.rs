@@ -3,6 +3,7 @@
 use super::{Finding, IdName, Problem, Sym, parse_id_name};
 use crate::{Endian, Error, Kind};
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// What a set's entries are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +74,8 @@ impl Set<'_> {
         self.entry(self.count)
     }
 
-    pub fn label(&self) -> String {
-        lossy(self.name)
+    pub fn label(&self) -> Arc<str> {
+        short(self.name)
     }
 }
 
@@ -90,8 +91,16 @@ pub struct Ids<'a> {
     pub(super) broken: Vec<Finding>,
 }
 
-pub(super) fn lossy(name: &[u8]) -> String {
-    String::from_utf8_lossy(name).into_owned()
+/// Bytes of a name in a message.
+pub(super) const LONGEST: usize = 256;
+
+/// A name for messages, cut where nobody reads on: there may be as many messages as words, all of one name as long as the
+/// file.
+pub(super) fn short(name: &[u8]) -> Arc<str> {
+    match name.get(..LONGEST) {
+        Some(begin) if name.len() > LONGEST => format!("{}...", String::from_utf8_lossy(begin)).into(),
+        _ => String::from_utf8_lossy(name).into(),
+    }
 }
 
 impl<'a> Ids<'a> {
@@ -126,7 +135,7 @@ impl<'a> Ids<'a> {
     }
 
     fn report(&mut self, problem: Problem, sym: &Sym) {
-        self.broken.push(Finding { problem, set: None, symbol: Some(lossy(sym.name)), offset: sym.offset });
+        self.broken.push(Finding { problem, set: None, symbol: Some(short(sym.name)), offset: sym.offset });
     }
 
     /// The offset of the word a symbol points to, if it points to one.
@@ -161,10 +170,10 @@ impl<'a> Ids<'a> {
         let mut broken = Vec::new();
         // The sort is stable: sets at one offset stay in the order of their symbols.
         self.sets.sort_by_key(|set| set.offset);
-        let mut before: Option<(String, usize)> = None;
+        let mut before: Option<(Arc<str>, usize)> = None;
         self.sets.retain(|set| {
             let mut report = |problem| {
-                let symbol = Some(lossy(set.symbol));
+                let symbol = Some(short(set.symbol));
                 broken.push(Finding { problem, set: None, symbol, offset: set.offset as u64 });
                 false
             };
@@ -173,7 +182,7 @@ impl<'a> Ids<'a> {
             }
             match before.take().filter(|&(_, end)| set.offset < end) {
                 Some((name, end)) => {
-                    before = Some((name.clone(), end));
+                    before = Some((Arc::clone(&name), end));
                     report(Problem::OverlappingSets { before: name, end: end as u64 })
                 }
                 None => {
@@ -187,6 +196,8 @@ impl<'a> Ids<'a> {
 
     fn add_members(&mut self, mut members: Vec<Member<'a>>) {
         members.sort_by_key(|member| (member.offset, member.key()));
+        // The name of the symbol that others conflict with, and where it points to.
+        let mut other: Option<(usize, Arc<str>)> = None;
         for member in members {
             let after = self.sets.partition_point(|set| set.offset <= member.offset);
             let set = self.sets.get_mut(..after).and_then(<[_]>::last_mut).filter(|set| member.offset < set.end());
@@ -205,9 +216,12 @@ impl<'a> Ids<'a> {
                         last.symbols.extend(member.symbols);
                         continue;
                     }
-                    Some(last) => Problem::ConflictingSymbols {
-                        other: last.symbols.first().map(|sym| lossy(sym.name)).unwrap_or_default(),
-                    },
+                    Some(last) => {
+                        let name = || short(last.symbols.first().map(|sym| sym.name).unwrap_or_default());
+                        let known = other.take().filter(|(offset, _)| *offset == last.offset);
+                        let (_, name) = other.insert(known.unwrap_or_else(|| (last.offset, name())));
+                        Problem::ConflictingSymbols { other: Arc::clone(name) }
+                    }
                 }
             };
             for sym in &member.symbols {

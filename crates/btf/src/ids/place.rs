@@ -51,6 +51,10 @@ pub(super) struct Old<'o> {
     btf: &'o Btf<'o>,
     /// Names that this BTF has, of all members of sets that have an entry of 0.
     resolvable: HashSet<(Kind, &'o [u8])>,
+    /// The names of all members of sets, numbered: a number can be looked up for each entry, whose name may be long.
+    numbers: HashMap<(Kind, &'o [u8]), usize>,
+    /// Of each ID in a set the number of its name, if a member asks for that.
+    asked: HashMap<u32, Option<usize>>,
 }
 
 impl<'o> Old<'o> {
@@ -60,7 +64,17 @@ impl<'o> Old<'o> {
         let names: Vec<_> = members.map(Member::wanted).collect();
         let found = btf.find_first(&names);
         let resolvable = names.into_iter().zip(found).filter_map(|(name, id)| id.map(|_| name)).collect();
-        Old { btf, resolvable }
+        let mut numbers = HashMap::new();
+        for member in ids.sets.iter().flat_map(|set| &set.members) {
+            let next = numbers.len();
+            numbers.entry(member.wanted()).or_insert(next);
+        }
+        let mut asked = HashMap::new();
+        let number = |id| btf.get(id).and_then(|ty| numbers.get(&(ty.kind, btf.name(&ty)?)).copied());
+        for id in ids.sets.iter().flat_map(|set| (0..set.count).map(|slot| ids.pair(set, slot).0)) {
+            asked.entry(id).or_insert_with(|| number(id));
+        }
+        Old { btf, resolvable, numbers, asked }
     }
 
     /// Whether an entry of this ID can be this member's.
@@ -99,7 +113,7 @@ impl<'a> Ids<'a> {
     fn realign(&self, set: &Set<'a>, old: &Old<'a>) -> Option<Place> {
         let mut waiting: HashMap<_, VecDeque<usize>> = HashMap::new();
         for (i, member) in set.members.iter().enumerate() {
-            waiting.entry(member.wanted()).or_default().push_back(i);
+            waiting.entry(*old.numbers.get(&member.wanted())?).or_default().push_back(i);
         }
         let mut slots = vec![None; set.members.len()];
         let mut zeros = VecDeque::new();
@@ -109,8 +123,8 @@ impl<'a> Ids<'a> {
                 zeros.push_back((slot, flags));
                 continue;
             }
-            let ty = old.btf.get(id)?;
-            let member = waiting.get_mut(&(ty.kind, old.btf.name(&ty)?))?.pop_front()?;
+            let number = old.asked.get(&id).copied().flatten()?;
+            let member = waiting.get_mut(&number)?.pop_front()?;
             *slots.get_mut(member)? = Some(slot);
         }
         let left: Vec<_> =

@@ -102,7 +102,7 @@ impl<'a> Ids<'a> {
         let old = options.old.map(|old| Old::new(self, old));
         for set in &self.sets {
             let place = self.settled_place(set, old.as_ref(), options).unwrap_or_else(|_| {
-                outcome.unproven.push(set.label());
+                outcome.unproven.push(set.label().to_string());
                 Place::Unproven
             });
             self.rearrange(set, &place, None, &pinned, &mut outcome)?;
@@ -136,7 +136,7 @@ impl<'a> Ids<'a> {
     /// Where the symbols of a set belong, or why that is not known.
     fn settled_place(&self, set: &Set<'a>, old: Option<&Old<'a>>, options: &Options) -> Result<Place, Error> {
         let place = self.place(set, old);
-        let (name, offset) = (set.label(), set.offset as u64);
+        let (name, offset) = (set.label().to_string(), set.offset as u64);
         match place {
             _ if self.is_uniform(set) => Ok(place),
             Place::Unproven if !options.trust_symbols && !was_moved(set) => {
@@ -191,7 +191,7 @@ impl<'a> Ids<'a> {
             let body = set.entry(1) as u64..set.end() as u64;
             let first = pinned.partition_point(|&target| target < body.start);
             if let Some(&target) = pinned.get(first).filter(|target| body.contains(target)) {
-                return Err(Error::PinnedSet { set: set.label(), offset: set.offset as u64, target });
+                return Err(Error::PinnedSet { set: set.label().to_string(), offset: set.offset as u64, target });
             }
         }
         for (slot, entry) in entries.iter().enumerate() {

@@ -3,6 +3,7 @@
 use super::SetKind;
 use super::model::{Ids, Set};
 use crate::{Btf, Kind};
+use std::collections::HashMap;
 
 /// A word of `.BTF_ids` that a symbol names or that is an entry of a set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +38,13 @@ impl<'a> Ids<'a> {
     /// really have if `btf` is given.
     #[must_use]
     pub fn rows(&self, btf: Option<&'a Btf<'a>>) -> Vec<Row<'a>> {
-        let row = |set: Option<&Set<'a>>, offset: usize| {
+        // Many words may hold one ID, whose name is long.
+        let mut known = HashMap::new();
+        let mut row = |set: Option<&Set<'a>>, offset: usize| {
             let id = self.word_at(offset);
-            let actual = btf.and_then(|btf| btf.get(id).and_then(|ty| Some((ty.kind, btf.name(&ty)?))));
+            let found = btf.and_then(|btf| Some((btf, btf.get(id)?)));
+            let actual = found
+                .and_then(|(btf, ty)| *known.entry(id).or_insert_with(|| btf.name(&ty).map(|name| (ty.kind, name))));
             let set8 = set.is_some_and(|set| set.kind == SetKind::Set8);
             Row {
                 offset: offset as u64,
@@ -53,8 +58,9 @@ impl<'a> Ids<'a> {
         };
         let entries = self.sets.iter().flat_map(|set| (0..set.count).map(move |slot| (Some(set), set.entry(slot))));
         let words = entries.chain(self.lists.iter().map(|member| (None, member.offset)));
-        let mut rows: Vec<_> = words.map(|(set, offset)| row(set, offset)).collect();
-        rows.sort_by_key(|row| row.offset);
+        let mut rows = Vec::with_capacity(self.sets.iter().map(|set| set.count).sum::<usize>() + self.lists.len());
+        rows.extend(words.map(|(set, offset)| row(set, offset)));
+        rows.sort_unstable_by_key(|row| row.offset);
         for member in self.sets.iter().flat_map(|set| &set.members).chain(&self.lists) {
             let at = rows.binary_search_by_key(&(member.offset as u64), |row| row.offset);
             if let Some(row) = at.ok().and_then(|at| rows.get_mut(at)) {

@@ -5,6 +5,7 @@ use crate::testkit::{BtfBuilder, IdsBuilder, resolve_like_the_kernel};
 use crate::{Btf, Endian, Error};
 
 mod by_hand;
+mod names;
 mod properties;
 
 /// A section with its symbols where they are now.
