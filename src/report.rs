@@ -156,12 +156,17 @@ pub fn note(path: &Path, text: &str) {
 
 /// Writes to standard output. A reader that went away (`| head`) is no failure.
 pub fn print(text: &str) -> Result<(), Error> {
+    print_with(|out| out.write_all(text.as_bytes()))
+}
+
+/// Writes to standard output what may be too long to be held as a whole.
+pub fn print_with(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<(), Error> {
     if QUIET.load(Ordering::Relaxed) {
         return Ok(());
     }
     progress::clear();
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    let mut out = io::BufWriter::with_capacity(1 << 16, io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
         Err(e) if e.kind() != io::ErrorKind::BrokenPipe => Err(Error::Stdout(e)),
         _ => Ok(()),
     }

@@ -1,6 +1,7 @@
 //! `elfgraft btf-ids`: show and check `.BTF_ids`; `resolve.rs` has the commands that write.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
@@ -15,7 +16,7 @@ use super::source::{BtfFile, Own, valid};
 use elfgraft_patch::shown;
 
 use crate::blob::open;
-use crate::report::{self, Error, print};
+use crate::report::{self, Error, print_with};
 
 /// Show, check, sort and resolve .BTF_ids.
 #[derive(Debug, clap::Args)]
@@ -176,18 +177,12 @@ impl ShowArgs {
         let fail = |text: String| Err(Error::file(view.path, text));
         let Some(section) = view.section else { return fail("there is no section '.BTF_ids' with symbols".into()) };
         let ids = section.ids();
-        let rows = ids.rows(view.btf.as_ref().ok().copied().flatten());
-        let text = if self.json {
-            let rows: Vec<Value> = rows.iter().map(row_json).collect();
-            format!("{}\n", json!({ "file": view.path.to_string_lossy(), "rows": rows }))
-        } else {
-            table(view.path, &rows)
-        };
-        print(&text)?;
-        match &view.btf {
-            Ok(_) => Ok(()),
-            Err(e) => fail(e.clone()),
-        }
+        // Of a given base few names are read.
+        let fits = |btf: &&Btf| btf.check_names().map_err(|e| format!("section '.BTF': {e}"));
+        let btf = view.btf.clone().and_then(|btf| btf.as_ref().map_or(Ok(()), fits).map(|()| btf));
+        let rows = ids.rows(btf.as_ref().ok().copied().flatten());
+        print_with(|out| if self.json { rows_json(view.path, &rows, out) } else { table(view.path, &rows, out) })?;
+        btf.map_or_else(fail, |_| Ok(()))
     }
 
     fn check(&self, view: &View) -> Result<(), Error> {
@@ -204,9 +199,9 @@ impl ShowArgs {
         let mut findings = view.section.map_or(Vec::new(), |section| section.ids().check(btf));
         let notes = findings.extract_if(.., |f| f.problem.is_note()).count();
         let broken = valid.as_ref().err();
-        print(&match self.json {
-            true => check_json(view, &findings, notes, broken, btf.is_some()),
-            false => check_text(view, &findings, notes, broken, btf.is_some()),
+        print_with(|out| match self.json {
+            true => check_json(view, &findings, notes, broken, btf.is_some(), out),
+            false => check_text(view, &findings, notes, broken, btf.is_some(), out),
         })?;
         match findings.len() + usize::from(broken.is_some()) {
             0 => Ok(()),
@@ -215,17 +210,29 @@ impl ShowArgs {
     }
 }
 
-fn table(path: &Path, rows: &[Row]) -> String {
-    let mut text = format!("{}:\n", shown(&path));
-    let mut set = None;
+/// The kernel's `KSYM_NAME_LEN`, without the NUL. Of longer names, which it refuses, the beginning is shown: all rows may
+/// have one name, as long as the file.
+const LONGEST: usize = 511;
+
+/// What is shown of a name, and what stands for the rest.
+fn cut(name: &[u8]) -> (&[u8], &'static str) {
+    name.get(..LONGEST).filter(|begin| begin.len() < name.len()).map_or((name, ""), |begin| (begin, "..."))
+}
+
+fn escaped(name: &[u8]) -> String {
+    let (name, rest) = cut(name);
+    format!("{}{rest}", name.escape_ascii())
+}
+
+fn table(path: &Path, rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
+    writeln!(out, "{}:", shown(&path))?;
+    let mut before: Option<&Row> = None;
     for row in rows {
-        if set != Some(row.set) {
-            set = Some(row.set);
-            let name = match row.set {
-                Some((kind, name)) => format!("{} {}", set_word(kind), name.escape_ascii()),
-                None => "words outside sets".into(),
-            };
-            text += &format!("  {name}\n");
+        if before.replace(row).is_none_or(|before| !before.is_beside(row)) {
+            match row.set {
+                Some((kind, name)) => writeln!(out, "  {} {}", set_word(kind), escaped(name))?,
+                None => writeln!(out, "  words outside sets")?,
+            }
         }
         let wanted = row.wanted.map_or("-".into(), named);
         let flags = row.flags.map_or(String::new(), |f| format!("flags {f:#x}"));
@@ -235,16 +242,26 @@ fn table(path: &Path, rows: &[Row]) -> String {
             _ => String::new(),
         };
         let line = format!("    {:#06x}  {:>7}  {wanted:<48} {flags:<16}{actual}", row.offset, row.id);
-        text += line.trim_end();
-        text += "\n";
+        writeln!(out, "{}", line.trim_end())?;
     }
-    text
+    Ok(())
 }
 
-fn check_text(view: &View, findings: &[Finding], notes: usize, broken: Option<&String>, names: bool) -> String {
-    let path = shown(&view.path);
-    let mut text: String = findings.iter().map(|finding| format!("{path}: {finding}\n")).collect();
-    text += &broken.map_or(String::new(), |e| format!("{path}: {e} [bad-btf]\n"));
+fn check_text(
+    view: &View,
+    findings: &[Finding],
+    notes: usize,
+    broken: Option<&String>,
+    names: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let path = shown(&view.path).to_string();
+    for finding in findings {
+        writeln!(out, "{path}: {finding}")?;
+    }
+    if let Some(e) = broken {
+        writeln!(out, "{path}: {e} [bad-btf]")?;
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     let keys = findings.iter().map(|finding| finding.problem.key());
     for key in keys.chain(broken.map(|_| "bad-btf")) {
@@ -262,28 +279,47 @@ fn check_text(view: &View, findings: &[Finding], notes: usize, broken: Option<&S
     } else if !names && broken.is_none() {
         summary.push("no BTF to check names against (--btf-base?)".into());
     }
-    text + &format!("{path}: {}\n", summary.join(", "))
+    writeln!(out, "{path}: {}", summary.join(", "))
 }
 
-fn check_json(view: &View, findings: &[Finding], notes: usize, broken: Option<&String>, names: bool) -> String {
-    let finding = |f: &Finding| json!({ "key": f.problem.key(), "set": f.set, "symbol": f.symbol, "offset": f.offset, "text": f.to_string() });
+fn check_json(
+    view: &View,
+    findings: &[Finding],
+    notes: usize,
+    broken: Option<&String>,
+    names: bool,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let finding = |f: &Finding| json!({ "key": f.problem.key(), "set": f.set.as_deref(), "symbol": f.symbol.as_deref(), "offset": f.offset, "text": f.to_string() });
     let btf = match broken {
         Some(e) => Value::from(e.as_str()),
         None if names => Value::from("ok"),
         None => Value::Null,
     };
-    let value = json!({
-        "file": view.path.to_string_lossy(),
-        "btf": btf,
-        "btf_ids": view.section.is_some(),
-        "findings": findings.iter().map(finding).collect::<Vec<_>>(),
-        "unresolved_notes": notes,
-    });
-    format!("{value}\n")
+    // One finding after the other, and the keys in the order in which serde_json has them.
+    let file = Value::from(view.path.to_string_lossy());
+    write!(out, "{{\"btf\":{btf},\"btf_ids\":{},\"file\":{file},\"findings\":", view.section.is_some())?;
+    array(findings.iter().map(finding), out)?;
+    writeln!(out, ",\"unresolved_notes\":{notes}}}")
+}
+
+fn rows_json(path: &Path, rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
+    write!(out, "{{\"file\":{},\"rows\":", Value::from(path.to_string_lossy()))?;
+    array(rows.iter().map(row_json), out)?;
+    writeln!(out, "}}")
+}
+
+/// Writes values as they come: all of them together take a hundred times as much as the section.
+fn array(values: impl Iterator<Item = Value>, out: &mut dyn Write) -> io::Result<()> {
+    out.write_all(b"[")?;
+    for (number, value) in values.enumerate() {
+        write!(out, "{}{value}", if number == 0 { "" } else { "," })?;
+    }
+    out.write_all(b"]")
 }
 
 fn named((kind, name): (Kind, &[u8])) -> String {
-    format!("{kind} {}", name.escape_ascii())
+    format!("{kind} {}", escaped(name))
 }
 
 fn set_word(kind: SetKind) -> &'static str {
@@ -294,7 +330,10 @@ fn set_word(kind: SetKind) -> &'static str {
 }
 
 fn row_json(row: &Row) -> Value {
-    let name = |n: &[u8]| String::from_utf8_lossy(n).into_owned();
+    let name = |n: &[u8]| {
+        let (n, rest) = cut(n);
+        format!("{}{rest}", String::from_utf8_lossy(n))
+    };
     let of_kind = |(kind, n): (Kind, &[u8])| json!({ "kind": kind.to_string(), "name": name(n) });
     json!({
         "offset": row.offset,

@@ -110,7 +110,10 @@ impl<'a> IdsSection<'a> {
         let ids = self.ids();
         let rows = ids.rows(Some(btf));
         let wanted: HashSet<_> = rows.iter().filter_map(|row| row.wanted).collect();
-        rows.iter().all(|row| row.id == 0 || row.actual.is_some_and(|actual| wanted.contains(&actual)))
+        // Each ID once: its name may be long, and any number of words may hold it.
+        let mut seen = HashSet::from([0]);
+        let mut new = rows.iter().filter(|row| seen.insert(row.id));
+        new.all(|row| row.actual.is_some_and(|actual| wanted.contains(&actual)))
     }
 
     /// The symbols.

@@ -67,7 +67,7 @@ impl<'a> Own<'a> {
         Ok(Own {
             is_module: image.format.e_type == ET_REL,
             data: section(path, image, b".BTF")?,
-            distilled: section(path, image, b".BTF.base")?.map(Btf::parse),
+            distilled: section(path, image, b".BTF.base")?.map(base_in),
         })
     }
 
@@ -112,6 +112,13 @@ impl<'a> Own<'a> {
         let readings = given.into_iter().filter_map(|base| self.parse(base).ok()?);
         readings.filter(|btf| valid(btf).is_ok()).collect()
     }
+}
+
+/// Reads a base that a module brings along: it may be as hostile as the rest of the file.
+pub fn base_in(data: &[u8]) -> Result<Btf<'_>, BtfError> {
+    let base = Btf::parse(data)?;
+    base.check_names()?;
+    Ok(base)
 }
 
 /// Why standalone BTF does not go into a module: the kernel reads it on top of its own.

@@ -8,7 +8,7 @@ use elfgraft_patch::{Input, shown};
 
 use super::{Stop, failed, open};
 use crate::btf::process::read;
-use crate::btf::source::{STANDALONE, only};
+use crate::btf::source::{STANDALONE, base_in, only};
 use crate::report::Error;
 
 /// BTF in a file, not read yet.
@@ -43,7 +43,7 @@ impl<'a> Source<'a> {
             return Err(failed(format!("{missing}\n{}", line(what, path, "No data available"))));
         };
         let base = section(b".BTF.base")?;
-        let read = |data| Btf::parse(data).map(|btf| (data, btf));
+        let read = |data| base_in(data).map(|btf| (data, btf));
         let distilled =
             base.map(read).transpose().map_err(|e| refuse(what, path, format_args!("section '.BTF.base': {e}")))?;
         Ok(Source { what, path, data, distilled })

@@ -109,7 +109,7 @@ fn detached<'a>(section: &IdsSection<'a>, words: &'a [u8], data: &'a [u8]) -> Op
     let rows = ids.rows(None);
     let greatest = rows.iter().map(|row| row.id).max()?;
     let wanted: Vec<(Kind, &[u8])> = rows.iter().filter_map(|row| row.wanted).collect();
-    let found = Btf::parse_detached(data, 1).ok()?.find_all(&wanted);
-    let last = found.iter().filter_map(|ids| ids.first()).max()?;
-    Btf::parse_detached(data, greatest.checked_sub(last - 1)?).ok()
+    let btf = Btf::parse_detached(data, 1).ok().filter(|btf| btf.check_names().is_ok())?;
+    let last = btf.find_first(&wanted).into_iter().flatten().max()?;
+    Btf::parse_detached(data, greatest.checked_sub(last.checked_sub(1)?)?).ok()
 }

@@ -35,7 +35,7 @@ pub(crate) fn with_btf<R>(elf: &Elf, base: Option<&[u8]>, use_it: impl FnOnce(Fi
     let own_base = contents(elf, b".BTF.base");
     let base = own_base.or(base.map(btf_in)).filter(|_| elf.is_object());
     let Some(base) = base else {
-        return match Btf::parse(data) {
+        return match read(data, None) {
             Ok(btf) => use_it(FileBtf::Some(&btf)),
             Err(Error::NotStandalone) => use_it(FileBtf::NoBase),
             // Split BTF may do with its base's strings alone.
@@ -45,13 +45,21 @@ pub(crate) fn with_btf<R>(elf: &Elf, base: Option<&[u8]>, use_it: impl FnOnce(Fi
             Err(error) => use_it(FileBtf::Bad(error)),
         };
     };
-    match Btf::parse(base) {
+    // A base that was given is taken as sound: to go through its names takes as long as to read all else.
+    match if own_base.is_some() { read(base, None) } else { Btf::parse(base) } {
         Err(error) => use_it(FileBtf::BadBase(error)),
-        Ok(base) => match Btf::parse_split(data, &base) {
+        Ok(base) => match read(data, Some(&base)) {
             Ok(btf) => use_it(FileBtf::Some(&btf)),
             Err(error) => use_it(FileBtf::Bad(error)),
         },
     }
+}
+
+/// BTF that costs no more than its size to go through.
+pub(crate) fn read<'a>(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<Btf<'a>, Error> {
+    let btf = base.map_or_else(|| Btf::parse(data), |base| Btf::parse_split(data, base))?;
+    btf.check_names()?;
+    Ok(btf)
 }
 
 /// The BTF in `data`: of its `.BTF` section if it is an ELF file, and else all of it.
@@ -69,6 +77,9 @@ fn contents<'a>(elf: &Elf<'a>, name: &[u8]) -> Option<&'a [u8]> {
 /// More symbols than this are not read: a kernel has a thousand.
 const MAX_ID_SYMBOLS: usize = 1 << 16;
 
+/// Nor names that are longer than this together, as those are that share their bytes.
+const MAX_ID_NAMES: usize = 64 * MAX_ID_SYMBOLS;
+
 /// The `__BTF_ID__` symbols that point into section `ids`.
 pub(crate) fn id_symbols<'a>(elf: &Elf<'a>, ids: u32) -> Vec<Sym<'a>> {
     let table = elf.iter().find(|(_, section)| section.sh_type == SHT_SYMTAB).map(|(index, _)| index);
@@ -80,5 +91,11 @@ pub(crate) fn id_symbols<'a>(elf: &Elf<'a>, ids: u32) -> Vec<Sym<'a>> {
         let offset = symbol.value.wrapping_sub(base);
         name.starts_with(b"__BTF_ID__").then_some(Sym { index, name, offset, size: symbol.size })
     });
-    symbols.take(MAX_ID_SYMBOLS).collect()
+    let mut left = MAX_ID_NAMES;
+    let fits = |sym: &Sym| {
+        let rest = left.checked_sub(sym.name.len());
+        left = rest.unwrap_or_default();
+        rest.is_some()
+    };
+    symbols.take(MAX_ID_SYMBOLS).take_while(fits).collect()
 }

@@ -9,7 +9,10 @@ use elfgraft_edit::{
 use elfgraft_elf::Image;
 use elfgraft_patch::{Patch, to_vec};
 
+use elfgraft::btf::process::{How, process_for};
+use elfgraft::btf::source::Own;
 use elfgraft::records::{ihex, srec};
+use elfgraft_btf::ids::Options as IdOptions;
 
 /// What came of an operation: the size of its result in bytes, or why it was refused.
 pub type Outcome = Result<usize, String>;
@@ -151,5 +154,13 @@ fn btf_ids(file: &[u8]) -> Outcome {
     let found = elfgraft::btf::section::IdsSection::find(path, &image).map_err(|e| e.to_string())?;
     let section = found.ok_or("no BTF IDs")?;
     let _ = section.ids().check(None);
-    section.ids().sort(&elfgraft_btf::ids::Options::default()).map(|o| o.data.len()).map_err(|e| e.to_string())
+    let own = Own::find(path, &image).map_err(|e| e.to_string())?;
+    let readings = own.readings(&[]);
+    let options = IdOptions { old: section.proof(&readings), trust_symbols: true, ..IdOptions::default() };
+    if let Some(btf) = readings.first() {
+        let _ = (section.ids().check(Some(btf)), section.ids().rows(Some(btf)));
+        let _ = process_for(btf, Some(&section), &readings, How { trust_symbols: true, ..How::default() });
+        return section.ids().resolve(btf, &options).map(|o| o.data.len()).map_err(|e| e.to_string());
+    }
+    section.ids().sort(&options).map(|o| o.data.len()).map_err(|e| e.to_string())
 }

@@ -50,7 +50,7 @@ fn file(e_type: u16, body: &[u8], segments: usize, sections: &[Header]) -> Vec<u
 }
 
 /// Names of sections of most kinds, at offsets 1, 7, 13 and so on.
-const NAMES: &[u8] = b"\0.text\0.symt\0.strt\0.BTF_ids\0.group\0.note\0";
+const NAMES: &[u8] = b"\0.text\0.symt\0.strt\0.BTF_ids\0.group\0.note\0.BTF\0";
 
 /// `count` sections of one type that all have the same contents, behind the names, a symbol table and its strings.
 fn alike(sh_type: u64, flags: u64, count: usize, contents: &[u8], entsize: u64) -> Vec<u8> {
@@ -81,6 +81,122 @@ fn symbols(names: &[u8], count: u32, of: impl Fn(u32) -> (u32, u8, u16, u64, u64
         [19, PROGBITS, 2, 0, names_at + names.len() as u64, ids.len() as u64, 0, 0, 4, 0],
     ];
     file(1, &body, 0, &sections)
+}
+
+fn words(words: impl IntoIterator<Item = u32>) -> Vec<u8> {
+    words.into_iter().flat_map(u32::to_le_bytes).collect()
+}
+
+/// A module with these BTF types and strings, these words in `.BTF_ids`, and symbols there: st_name, st_value, st_size.
+fn module(types: &[u8], strings: &[u8], ids: &[u8], names: &[u8], symbols: &[(u32, u64, u64)]) -> Vec<u8> {
+    let header = [0x0001_eb9f, 24, 0, types.len() as u32, types.len() as u32, strings.len() as u32];
+    let btf = [&words(header), types, strings].concat();
+    let mut table = vec![0; 24];
+    for (name, value, size) in symbols {
+        table.extend([&name.to_le_bytes()[..], &[0, 0, 3, 0], &value.to_le_bytes(), &size.to_le_bytes()].concat());
+    }
+    let mut body = NAMES.to_vec();
+    let mut sections = vec![[0, STRTAB, 0, 0, 64, NAMES.len() as u64, 0, 0, 1, 0]];
+    for (name, sh_type, contents, link) in
+        [(41, PROGBITS, &*btf, 0), (19, PROGBITS, ids, 0), (7, SYMTAB, &*table, 5), (13, STRTAB, names, 0)]
+    {
+        body.resize(body.len().next_multiple_of(8), 0);
+        let entsize = if link == 0 { 0 } else { 24 };
+        sections.push([name, sh_type, 0, 0, 64 + body.len() as u64, contents.len() as u64, link, 1, 4, entsize]);
+        body.extend(contents);
+    }
+    file(1, &body, 0, &sections)
+}
+
+/// `count` records of a BTF type: name, kind and vlen, size or type, and what follows.
+fn types(count: u32, of: impl Fn(u32) -> Vec<u32>) -> Vec<u8> {
+    words((0..count).flat_map(of))
+}
+
+/// Modules whose BTF or BTF IDs refer to one thing many times.
+fn hostile_btf() -> Vec<(&'static str, Vec<u8>)> {
+    const STRUCT: u32 = 4 << 24;
+    const FUNC: u32 = 12 << 24;
+    const PROTO: u32 = 13 << 24;
+    const TAG: u32 = 17 << 24;
+    let long = |begin: &str, len: usize, end: &str| [begin.as_bytes(), &vec![b'n'; len], end.as_bytes()].concat();
+    let proto = || types(1, |_| vec![0, PROTO, 0]);
+    // Type 1 is a prototype, those behind it are functions of the name at offset 1.
+    let funcs = |count| [proto(), types(count, |_| vec![1, FUNC | 1, 1])].concat();
+    let descending = |count: u32| words([count].into_iter().chain((1..=count).rev()));
+    let set = |ids: &[u8]| vec![(1, 0, ids.len() as u64)];
+    let members = |name: u32, count: u64| (1..=count).map(move |n| (name, 4 * n, 4));
+    let a = b"\0a\0";
+    let asking = b"\0__BTF_ID__set__s\0__BTF_ID__func__a__1\0";
+    let flagged = b"\0__BTF_ID__set8__s\0__BTF_ID__func__a__1\0";
+    let kfunc = [(1, 0, 16), (19, 8, 4)];
+    let implicit = words([0, 0, 0, 1 << 16]);
+    let many = 30_000;
+    let kfuncs = |n: u32, first: u32| types(n, move |i| vec![3, TAG, first + i, u32::MAX]);
+    vec![
+        ("kfuncs that share a prototype", {
+            let params = [vec![0; 80_000], vec![0, 2]].concat();
+            let proto = words([vec![0, PROTO | 40_001, 0], params].concat());
+            let aux = types(1, |_| vec![13, STRUCT, 0, 0, 2 << 24, 1]);
+            let funcs = types(20_000, |_| vec![1, FUNC | 1, 3]);
+            let strings = b"\0a\0bpf_kfunc\0bpf_prog_aux\0";
+            module(&[aux, proto, funcs, kfuncs(20_000, 4)].concat(), strings, &implicit, flagged, &kfunc)
+        }),
+        ("kfuncs of one long name", {
+            let strings = long("\0a\0bpf_kfunc\0", MB / 4, "\0");
+            let types = [proto(), types(many / 2, |_| vec![13, FUNC | 1, 1]), kfuncs(many / 2, 2)].concat();
+            module(&types, &strings, &implicit, flagged, &kfunc)
+        }),
+        ("members of one long name", {
+            let members = types(many, |_| vec![1, 0, 0]);
+            let types = [words([1, STRUCT | many, 4]), members].concat();
+            module(&types, &long("\0", MB / 2, "\0"), &[0; 8], asking, &[(19, 0, 4)])
+        }),
+        ("members of one type with a long name", {
+            let members = types(many, |_| vec![0, 1, 0]);
+            let types = [words([1, STRUCT, 4, 1, STRUCT | many, 4]), members].concat();
+            module(&types, &long("\0", MB / 2, "\0"), &[0; 8], asking, &[(19, 0, 4)])
+        }),
+        ("words that ask for one of many of a name", {
+            let symbols: Vec<_> = members(19, 15_000).collect();
+            module(&funcs(many), a, &vec![0; 60_004], asking, &symbols)
+        }),
+        ("a set that asks for one of many of a name", {
+            let ids = words([15_000].into_iter().chain([0; 14_999]).chain([2]));
+            module(&funcs(many), a, &ids, asking, &[set(&ids), members(19, 15_000).collect()].concat())
+        }),
+        ("a set of a long name that is not sorted", {
+            let ids = descending(100_000);
+            module(&funcs(9), a, &ids, &long("\0__BTF_ID__set__", MB / 2, "\0"), &set(&ids))
+        }),
+        ("sets in a set of a long name", {
+            let names = long("\0__BTF_ID__set__t\0__BTF_ID__set__", MB / 3, "\0");
+            let symbols: Vec<_> = [(18, 0, 4096)].into_iter().chain((0..many).map(|_| (1, 4, 4))).collect();
+            module(&funcs(9), a, &[0; 4096], &names, &symbols)
+        }),
+        ("symbols at the word of one of a long name", {
+            let names = long("\0__BTF_ID__func__a__1\0__BTF_ID__func__", MB / 3, "__1\0");
+            let symbols: Vec<_> = [(22, 0, 4)].into_iter().chain((0..many).map(|_| (1, 0, 4))).collect();
+            module(&funcs(9), a, &[0; 4096], &names, &symbols)
+        }),
+        ("words of one ID that has a long name", {
+            let ids = words([100_000].into_iter().chain([2; 100_000]));
+            module(&funcs(1), &long("\0", MB / 2, "\0"), &ids, asking, &[set(&ids), vec![(19, 4, 4)]].concat())
+        }),
+        ("symbols of words of one ID that has a long name", {
+            let ids = words([15_000].into_iter().chain([2; 15_000]));
+            let symbols = [set(&ids), members(19, 15_000).collect()].concat();
+            module(&funcs(1), &long("\0", MB / 2, "\0"), &ids, asking, &symbols)
+        }),
+        ("findings, and sets of foreign IDs", {
+            let names: Vec<u8> = (0..7000).flat_map(|n| format!("__BTF_ID__set__{n:04}\0").into_bytes()).collect();
+            let names = [asking, &names[..]].concat();
+            let ids = [words([1, 2].repeat(7000)), descending(60_000)].concat();
+            let sets = (0..7000).flat_map(|n| [(41 + 20 * n, 8 * u64::from(n), 8), (19, 8 * u64::from(n) + 4, 4)]);
+            let symbols: Vec<_> = sets.chain([(1, 56_000, 240_004)]).collect();
+            module(&funcs(1), b"\0b\0", &ids, &names, &symbols)
+        }),
+    ]
 }
 
 /// Name, and the file.
@@ -155,7 +271,7 @@ fn data() -> u64 {
 
 #[test]
 fn no_file_of_a_megabyte_takes_64_megabytes_or_a_second() {
-    let files = hostile();
+    let files = [hostile(), hostile_btf()].concat();
     let mut limit = getrlimit(Resource::Data);
     limit.current = Some(data() + 64 * MB as u64);
     setrlimit(Resource::Data, limit).unwrap();

@@ -31,6 +31,15 @@ impl Row<'_> {
     pub fn is_stale(&self) -> Option<bool> {
         Some(self.actual? != self.wanted?)
     }
+
+    /// Whether both are entries of one set, or of none: told without a look at the name, which may be long.
+    #[must_use]
+    pub fn is_beside(&self, other: &Row) -> bool {
+        match (self.set, other.set) {
+            (Some((_, name)), Some((_, other))) => std::ptr::eq(name, other),
+            (set, other) => set.is_none() && other.is_none(),
+        }
+    }
 }
 
 impl<'a> Ids<'a> {

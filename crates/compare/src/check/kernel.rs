@@ -1,7 +1,7 @@
 //! The kernel's sections, and what is appended to modules.
 
 use super::{At, File, Options, Out, Rule};
-use crate::btf::{FileBtf, id_symbols, with_btf};
+use crate::btf::{FileBtf, id_symbols, read, with_btf};
 use crate::kernel::{MAX_LEVELS, Signature, SignatureError, module_hashes, notes, signature};
 use crate::layout;
 use elfgraft_btf::Btf;
@@ -68,7 +68,7 @@ fn check_types(file: &File, index: u32, btf: &Btf, out: &mut Out) {
 }
 
 fn check_base(file: &File, index: u32, contents: &[u8], out: &mut Out) {
-    match Btf::parse(contents) {
+    match read(contents, None) {
         Ok(btf) => check_types(file, index, &btf, out),
         Err(error) => out.say(Rule::Btf, At(file.elf, index), error),
     }
@@ -79,7 +79,11 @@ fn check_ids(file: &File, index: u32, contents: &[u8], btf: Option<&Btf>, out: &
     let ids = Ids::new(contents, file.elf.endian(), &symbols);
     let findings = ids.check(btf);
     let foreign = foreign_sets(&ids, btf);
-    let in_foreign = |finding: &Finding| foreign.iter().any(|range| range.contains(&finding.offset));
+    // They ascend and do not overlap.
+    let in_foreign = |finding: &Finding| {
+        let after = foreign.partition_point(|range| *range.start() <= finding.offset);
+        foreign.get(..after).and_then(<[_]>::last).is_some_and(|range| finding.offset <= *range.end())
+    };
     let kinds = findings.iter().map(|finding| (id_rule(finding, in_foreign(finding)), finding));
     // Of what a whole set has, one line.
     let mut like: HashMap<_, u64> = HashMap::new();
@@ -100,13 +104,24 @@ fn check_ids(file: &File, index: u32, contents: &[u8], btf: Option<&Btf>, out: &
 fn foreign_sets(ids: &Ids, btf: Option<&Btf>) -> Vec<RangeInclusive<u64>> {
     let Some(btf) = btf else { return Vec::new() };
     let rows = ids.rows(Some(btf));
-    let sets = rows.chunk_by(|a, b| a.set == b.set).filter(|rows| rows.iter().all(|row| row.set.is_some()));
+    let sets = rows.chunk_by(Row::is_beside).filter(|rows| rows.iter().all(|row| row.set.is_some()));
+    // Names get numbers: any number of entries may have one ID, of a type with a long name.
+    let mut numbers = HashMap::new();
+    for name in rows.iter().filter_map(|row| row.wanted) {
+        let next = numbers.len();
+        numbers.entry(name).or_insert(next);
+    }
+    let mut asked: HashMap<u32, Option<usize>> = HashMap::new();
+    for row in &rows {
+        asked.entry(row.id).or_insert_with(|| numbers.get(&row.actual?).copied());
+    }
     let is_foreign = |rows: &&[Row]| {
         let mut wanted: HashMap<_, u64> = HashMap::new();
-        rows.iter().filter_map(|row| row.wanted).for_each(|name| *wanted.entry(name).or_default() += 1);
+        let names = rows.iter().filter_map(|row| numbers.get(&row.wanted?));
+        names.for_each(|name| *wanted.entry(*name).or_default() += 1);
         // An entry that no symbol names says nothing, and 0 is no ID.
         let mut ids = rows.iter().filter(|row| row.id != 0 && row.wanted.is_some());
-        ids.any(|row| match row.actual.and_then(|name| wanted.get_mut(&name)) {
+        ids.any(|row| match asked.get(&row.id).copied().flatten().and_then(|name| wanted.get_mut(&name)) {
             Some(left) if *left > 0 => {
                 *left -= 1;
                 false

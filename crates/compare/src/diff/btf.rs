@@ -5,7 +5,7 @@
 
 use super::report::Out;
 use super::{Change, Files, Key, Place};
-use crate::btf::with_btf;
+use crate::btf::{read, with_btf};
 use crate::reader::Name;
 use elfgraft_btf::{Btf, Field, Kind, Type};
 use std::cmp::Ordering;
@@ -29,7 +29,7 @@ pub(super) fn compare(files: &Files, (a, b): (u32, u32), out: &mut Out) -> bool 
 
 /// Compares a pair of `.BTF.base` sections; whether it could.
 pub(super) fn compare_base(place: &dyn fmt::Display, a: &[u8], b: &[u8], out: &mut Out) -> bool {
-    match (Btf::parse(a), Btf::parse(b)) {
+    match (read(a, None), read(b, None)) {
         (Ok(a), Ok(b)) => compare_types(place, &a, &b, out),
         _ => false,
     }
@@ -138,6 +138,8 @@ struct Prints<'b> {
     btf: &'b Btf<'b>,
     /// By type ID; 0 where not computed yet.
     known: Vec<u64>,
+    /// Likewise, of kind and name of types that have one: any number of members may be of one type with a long name.
+    names: Vec<u64>,
 }
 
 /// Types without a name are followed so far: deeper than compilers nest, and no danger to the stack.
@@ -146,7 +148,7 @@ const MAX_DEPTH: u32 = 64;
 impl<'b> Prints<'b> {
     fn new(btf: &'b Btf<'b>) -> Prints<'b> {
         let end = usize::try_from(btf.own_ids().end).unwrap_or_default();
-        Prints { btf, known: vec![0; end] }
+        Prints { btf, known: vec![0; end], names: vec![0; end] }
     }
 
     /// Of kind and name. Tags of one name are told apart by what they tag.
@@ -187,12 +189,18 @@ impl<'b> Prints<'b> {
     }
 
     fn reference(&mut self, id: u32, depth: u32) -> u64 {
+        let slot = usize::try_from(id).unwrap_or(usize::MAX);
+        if let Some(&known) = self.names.get(slot).filter(|&&known| known != 0) {
+            return known;
+        }
         let Some(ty) = self.btf.get(id) else { return id.into() };
         match self.btf.name(&ty) {
             Some(name) if !name.is_empty() && ty.kind != Kind::TypeTag => {
                 let mut hasher = DefaultHasher::new();
                 (ty.kind, name).hash(&mut hasher);
-                hasher.finish()
+                let hash = hasher.finish().max(1);
+                self.names.get_mut(slot).into_iter().for_each(|slot| *slot = hash);
+                hash
             }
             _ => self.print(&ty, depth + 1),
         }

@@ -13,10 +13,15 @@ use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::hash::Hash;
 
+/// The kernel's, with the NUL.
+const KSYM_NAME_LEN: usize = 512;
+
 /// Compares a pair of sections; whether it found what differs, if anything does.
 pub(super) fn compare(files: &Files, (a, in_a): (u32, &[u8]), (b, in_b): (u32, &[u8]), out: &mut Out) -> bool {
     let (syms_a, syms_b) = (id_symbols(&files.a, a), id_symbols(&files.b, b));
-    if syms_a.is_empty() || syms_b.is_empty() {
+    // A kernel accepts no names as long as that: all words may have one, and each is looked at as a whole.
+    let are_long = |syms: &[Sym]| syms.iter().any(|sym| sym.name.len() > 2 * KSYM_NAME_LEN);
+    if syms_a.is_empty() || syms_b.is_empty() || are_long(&syms_a) || are_long(&syms_b) {
         return false;
     }
     let base = out.options.btf_base;
@@ -27,6 +32,9 @@ pub(super) fn compare(files: &Files, (a, in_a): (u32, &[u8]), (b, in_b): (u32, &
             let both = btf_a.get().zip(btf_b.get());
             let x = Words::new(in_a, files.a.endian(), &syms_a, both.map(|both| both.0));
             let y = Words::new(in_b, files.b.endian(), &syms_b, both.map(|both| both.1));
+            if x.has_long_names() || y.has_long_names() {
+                return false;
+            }
             compare_words(&place, &x, &y, both.is_some(), out)
         })
     })
@@ -127,6 +135,18 @@ impl<'a> Words<'a> {
         let offsets = (0..data.len() as u64).step_by(4);
         words.unused = offsets.filter(|offset| !named.contains(offset)).map(word).collect();
         words
+    }
+}
+
+impl Words<'_> {
+    /// Whether a type has such a name.
+    fn has_long_names(&self) -> bool {
+        let is_long = |name: &[u8]| name.len() >= KSYM_NAME_LEN;
+        let mut words = self.sets.values().flat_map(|set| &set.words).chain(&self.lists);
+        words.any(|word| {
+            let wanted = word.wanted.is_some_and(|(_, name)| is_long(name));
+            wanted || matches!(word.owner, Owner::Type(_, name) if is_long(name))
+        })
     }
 }
 
