@@ -346,3 +346,39 @@ fn row_json(row: &Row) -> Value {
         "stale": row.is_stale(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &[u8]) -> Row<'_> {
+        let set = Some((SetKind::Set, name));
+        let wanted = Some((Kind::Func, name));
+        Row { offset: 4, set, wanted, symbols: vec![1], id: 2, actual: wanted, flags: None }
+    }
+
+    fn text(write: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> String {
+        let mut out = Vec::new();
+        write(&mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn rows_that_are_written_one_by_one_are_one_value() {
+        let rows = [row(b"a\"b"), row(b"c")];
+        let whole = json!({ "file": "x\n.ko", "rows": rows.iter().map(row_json).collect::<Vec<_>>() });
+        assert_eq!(text(|out| rows_json(Path::new("x\n.ko"), &rows, out)), format!("{whole}\n"));
+        assert_eq!(text(|out| rows_json(Path::new("x"), &[], out)), "{\"file\":\"x\",\"rows\":[]}\n");
+    }
+
+    #[test]
+    fn names_that_no_kernel_accepts_are_cut() {
+        let (name, cut) = (vec![b'n'; 5000], format!("{}...", "n".repeat(511)));
+        let rows = [row(&name), row(&name)];
+        let table = text(|out| table(Path::new("x"), &rows, out));
+        let line = format!("    0x0004        2  FUNC {cut}\n");
+        assert_eq!(table, format!("x:\n  set {cut}\n{line}{line}"));
+        assert_eq!(row_json(&rows[0])["actual"]["name"], cut);
+        assert_eq!(escaped(&name[..511]), "n".repeat(511));
+    }
+}

@@ -151,7 +151,7 @@ impl Place<'_> {
             _ if linked => i64::from(word).checked_sub_unsigned(st_value),
             (EM_ARM, kind) if R_ARM_MOV.contains(&kind) => imm16(word >> 4 & 0xf000 | word & 0xfff),
             (EM_ARM, kind) if R_ARM_THM_MOV.contains(&kind) => {
-                let (a, b) = (read_half(format, self.bytes, at)?, read_half(format, self.bytes, at + 2)?);
+                let (a, b) = (read_half(format, self.bytes, at)?, read_half(format, self.bytes, at.checked_add(2)?)?);
                 let (a, b) = (u32::from(a), u32::from(b));
                 imm16(a << 12 & 0xf000 | a << 1 & 0x800 | b >> 4 & 0x700 | b & 0xff)
             }

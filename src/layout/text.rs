@@ -83,7 +83,8 @@ fn scale(at: u64, total: u64, width: usize) -> usize {
 pub fn text(layout: &Layout, rows: &[Row], terminal: Terminal) -> String {
     let name = column(rows, layout.segments.iter().map(|s| s.name.len()).max().unwrap_or(0), terminal.width / 3);
     let notes = rows.iter().map(|row| row.note.len()).chain(layout.segments.iter().map(|s| grouped(s.size).len()));
-    let number = notes.max().unwrap_or(0);
+    // Formatting pads to no more, and panics.
+    let number = notes.max().unwrap_or(0).min(u16::MAX.into());
     let offsets = rows.iter().filter_map(|row| row.before).map(|(offset, _)| offset);
     let hex = format!("{:#x}", offsets.chain(layout.segments.iter().map(|s| s.offset)).max().unwrap_or(0)).len();
     let width = terminal.width.saturating_sub(name + number + hex + 6).max(16);

@@ -67,7 +67,10 @@ impl Trace {
         for row in ids.rows(None) {
             if let (Some((SetKind::Set8, set)), Some((Kind::Func, name))) = (row.set, row.wanted) {
                 let greatest = sets.entry(name).or_default();
-                *greatest = set.max(greatest);
+                // One set asks for many, and its name may be long.
+                if !std::ptr::eq(set, *greatest) {
+                    *greatest = set.max(greatest);
+                }
             }
         }
         let kfuncs: Vec<&[u8]> = btf.iter().filter_map(|ty| kfunc(btf, &ty)).filter(|n| sets.contains_key(n)).collect();
@@ -75,13 +78,18 @@ impl Trace {
             let set = sets.get(name).copied().unwrap_or_default().escape_ascii();
             say(format_args!("found kfunc {} in BTF_ID_FLAGS {set}", name.escape_ascii()));
         }
+        // Names with the flag, and whether there is a function `_impl` of each: one pass over the BTF tells it of all.
+        let implicit: Vec<&[u8]> =
+            flags.iter().filter(|(_, flags)| flags & 1 << 16 != 0).map(|(name, _)| *name).collect();
+        let impls: Vec<Vec<u8>> = implicit.iter().map(|name| [name, &b"_impl"[..]].concat()).collect();
+        let there = btf.find_first(&impls.iter().map(|name| (Kind::Func, &name[..])).collect::<Vec<_>>());
+        let there: HashMap<&[u8], bool> = implicit.into_iter().zip(there.iter().map(Option::is_some)).collect();
         let mut seen = BTreeSet::new();
         for name in kfuncs {
-            if flags.iter().any(|&(other, flags)| other == name && flags & 1 << 16 != 0) {
-                let there = btf.find_all(&[(Kind::Func, &[name, b"_impl"].concat()[..])]);
+            if let Some(there) = there.get(name) {
                 let again = !seen.insert(name);
                 let name = name.escape_ascii();
-                if again || there.iter().any(|ids| !ids.is_empty()) {
+                if again || *there {
                     say(format_args!("resolve_btfids: function {name}_impl already exists in BTF"));
                 }
                 say(format_args!("resolve_btfids: updated BTF for kfunc with implicit args {name}"));
@@ -100,13 +108,13 @@ impl Trace {
         for (name, sym) in self.names(Some(section)) {
             match name {
                 IdName::Member { kind, name, .. } => members.entry((kind, Reverse(name))).or_default().push(sym.offset),
-                IdName::Set(name) => drop(sets.insert(Reverse(name), (sym.offset, sym.size / 4 - 1))),
-                IdName::Set8(name) => drop(sets.insert(Reverse(name), (sym.offset, sym.size / 8 - 1))),
+                IdName::Set(name) => drop(sets.insert(Reverse(name), (sym.offset, (sym.size / 4).saturating_sub(1)))),
+                IdName::Set8(name) => drop(sets.insert(Reverse(name), (sym.offset, (sym.size / 8).saturating_sub(1)))),
             }
         }
         let wanted: Vec<_> = members.keys().map(|&(kind, Reverse(name))| (kind, name)).collect();
-        for (((_, Reverse(name)), offsets), found) in members.iter().zip(btf.find_all(&wanted)) {
-            let (name, id) = (name.escape_ascii(), found.first().copied().unwrap_or_default());
+        for (((_, Reverse(name)), offsets), found) in members.iter().zip(btf.find_first(&wanted)) {
+            let (name, id) = (name.escape_ascii(), found.unwrap_or_default());
             if id == 0 {
                 say(format_args!("WARN: resolve_btfids: unresolved symbol {name}"));
             }
