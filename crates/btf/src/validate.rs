@@ -69,7 +69,7 @@ impl Names {
     fn take(&mut self, btf: &Btf, offset: u32) -> Result<(), Error> {
         let Some(text) = btf.strings_from(offset) else { return Ok(()) };
         let most = usize::try_from(self.left).unwrap_or(usize::MAX).saturating_add(1).min(text.len());
-        match text.iter().take(most).position(|&byte| byte == 0) {
+        match text.get(..most).and_then(len_to_nul) {
             Some(len) => {
                 self.left -= len as u64;
                 Ok(())
@@ -80,6 +80,19 @@ impl Names {
             }
         }
     }
+}
+
+/// Where the first NUL is; eight bytes at a time, as a kernel's names are half a million.
+fn len_to_nul(text: &[u8]) -> Option<usize> {
+    let (words, rest) = text.as_chunks();
+    let zeros = words.iter().map(|&word| {
+        let word = u64::from_le_bytes(word);
+        // The lowest bit that is set here is the highest of the first byte that is 0 (Mycroft).
+        word.wrapping_sub(0x0101_0101_0101_0101) & !word & 0x8080_8080_8080_8080
+    });
+    let found = zeros.enumerate().find(|(_, zeros)| *zeros != 0);
+    let in_words = found.map(|(at, zeros)| 8 * at + zeros.trailing_zeros() as usize / 8);
+    in_words.or_else(|| Some(8 * words.len() + rest.iter().position(|&byte| byte == 0)?))
 }
 
 #[cfg(test)]
@@ -136,6 +149,18 @@ mod tests {
         // "alias" lies behind the 14 bytes of "\0unsigned int\0", and the other base has one byte.
         let err = Error::BadString { id: 2, kind: Kind::Typedef, offset: 14, end: 7 };
         assert_eq!(read.validate(), Err(err));
+    }
+
+    #[test]
+    fn the_first_nul_is_found_at_every_place() {
+        for len in 0..40 {
+            let text = [vec![1; len], vec![0, 1, 0]].concat();
+            assert_eq!(len_to_nul(&text), Some(len));
+            assert_eq!(
+                (len_to_nul(&text[..len]), len_to_nul(&[&[0x80; 3], &text[..]].concat())),
+                (None, Some(len + 3))
+            );
+        }
     }
 
     #[test]
