@@ -24,6 +24,9 @@ const HEADER: usize = 60;
 /// Linux knows no longer paths, so no file could have such a name.
 const LONGEST_NAME: usize = 4096;
 
+/// Bytes of padding and zeros that an archive may grow by.
+const MOST_FILLED: u64 = 1 << 24;
+
 /// Whether a file is an archive.
 pub fn is_archive(file: &[u8]) -> bool {
     file.starts_with(MAGIC) || file.starts_with(THIN)
@@ -40,7 +43,7 @@ struct Member<'a> {
 /// Naming the member, if one cannot be edited, or is an archive; if the archive is thin, BSD's, or damaged.
 pub fn plan_archive(path: &Path, file: &[u8], edits: &Edits) -> Result<Plan<'static>, Error> {
     let (members, has_index) = read(path, file)?;
-    let mut new = Vec::new();
+    let (mut new, mut filled) = (Vec::new(), 0);
     for member in &members {
         let mut shown = path.as_os_str().to_owned();
         shown.push(format!("({})", String::from_utf8_lossy(&member.name)));
@@ -49,6 +52,12 @@ pub fn plan_archive(path: &Path, file: &[u8], edits: &Edits) -> Result<Plan<'sta
             let image = Image::parse(member.contents).map_err(Error::edit(shown))?;
             let plan = plan(&image, edits).map_err(Error::edit(shown))?;
             warn_of_signature(shown, &plan);
+            // The archive is put together in memory; padding and zeros are as many as fields of the file say.
+            filled = plan.patch.filled().saturating_add(filled);
+            if filled > (file.len() as u64).saturating_add(MOST_FILLED) {
+                let text = format!("the archive would have {filled} bytes of padding and zeros");
+                return Err(Error::file(shown, text));
+            }
             to_vec(&plan.patch, member.contents)
         } else if is_archive(member.contents) {
             return Err(Error::file(shown, "it is an archive within an archive, which is not supported"));

@@ -25,6 +25,17 @@ fn sum(bytes: &[u8]) -> u8 {
     bytes.iter().fold(0, |sum: u8, b| sum.wrapping_add(*b))
 }
 
+/// The 32 bits that a part's first byte goes to; those of its last one are the end of what there is.
+fn start(part: &Loaded) -> Result<u32, EditError> {
+    let (start, last) = (narrow(part.lma)?, (part.bytes.len() as u64).saturating_sub(1));
+    if u64::from(start).saturating_add(last) > u32::MAX.into() {
+        let (lma, size) = (part.lma, part.bytes.len());
+        let why = format!("{size} bytes at load address {lma:#x} go beyond the 32 bits of a record");
+        return Err(EditError::Refused { why });
+    }
+    Ok(start)
+}
+
 /// 32 bits of an address: of the upper half, sign-extended ones (MIPS) have no more.
 fn narrow(address: u64) -> Result<u32, EditError> {
     let low = u32::try_from(address & 0xffff_ffff).unwrap_or_default();
@@ -60,7 +71,7 @@ pub fn srec(parts: &[Loaded], name: &[u8], entry: u64) -> Result<Vec<u8>, EditEr
     let width = usize::from(kind) + 1;
     record(&mut lines, 0, 2, 0, name.get(..40).unwrap_or(name));
     for part in parts {
-        let mut address = narrow(part.lma)?;
+        let mut address = start(part)?;
         for data in part.bytes.chunks(LINE) {
             record(&mut lines, kind, width, address, data);
             address = address.wrapping_add(u32::try_from(data.len()).unwrap_or_default());
@@ -82,11 +93,16 @@ pub fn ihex(parts: &[Loaded], entry: u64) -> Result<Vec<u8>, EditError> {
     // What is added to the address of a record: of a segment below 1 MiB, or the upper 16 bits of any.
     let (mut segment, mut upper) = (0u32, 0u32);
     for part in parts {
-        let mut address = narrow(part.lma)?;
+        let mut address = start(part)?;
         let mut rest = &part.bytes[..];
         while !rest.is_empty() {
-            if address > (segment + upper).saturating_add(0xffff) {
+            // Another base is needed where the address is out of reach, above or, of parts that overlap, below.
+            if !(segment + upper..=(segment + upper).saturating_add(0xffff)).contains(&address) {
                 if address <= 0xf_ffff {
+                    if upper != 0 {
+                        record(&mut lines, 4, 0, &[0, 0]);
+                        upper = 0;
+                    }
                     segment = address & 0xf_0000;
                     record(&mut lines, 2, 0, &[(segment >> 12).to_be_bytes()[3], 0]);
                 } else {
@@ -137,6 +153,43 @@ mod tests {
         assert!(text(0xffff, 0).contains("S20600FFFF0102F8"), "{}", text(0xffff, 0));
         assert!(text(0xffff_ffff_8010_0000, 0x8010_0000).contains("S30780100000010265"));
         assert!(srec(&[part(1 << 32, &[1])], b"", 0).is_err());
+    }
+
+    /// Reads records back: every data byte with the address that it is at.
+    fn loaded(text: &[u8]) -> Vec<(u32, u8)> {
+        let (mut base, mut all) = (0, Vec::new());
+        for line in std::str::from_utf8(text).unwrap().lines() {
+            let digits = |at: usize| u8::from_str_radix(&line[1 + 2 * at..3 + 2 * at], 16).unwrap();
+            let half = |at| u32::from(digits(at)) << 8 | u32::from(digits(at + 1));
+            match digits(3) {
+                0 => all.extend((0..u32::from(digits(0))).map(|n| (base + half(1) + n, digits(4 + n as usize)))),
+                2 => base = half(4) << 4,
+                4 => base = half(4) << 16,
+                _ => {}
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn ihex_of_parts_that_overlap_goes_back() {
+        for lma in [0x1f_fff0, 0xf_fff0, 0x2_fff0, 0xffff_ffbf] {
+            let parts = [part(lma, &[1; 0x40]), part(lma + 8, &[2; 0x38]), part(lma + 0x20, &[3])];
+            let bytes = parts.iter().flat_map(|p| (p.lma..).zip(p.bytes.iter().copied()));
+            let expected: Vec<_> = bytes.map(|(at, byte)| (u32::try_from(at).unwrap(), byte)).collect();
+            assert_eq!(loaded(&ihex(&parts, 0).unwrap()), expected, "{lma:#x}");
+        }
+    }
+
+    #[test]
+    fn what_goes_beyond_32_bits_is_refused() {
+        for lma in [0xffff_fff8, 0xffff_ffff_ffff_fff8] {
+            let (fits, does_not) = ([part(lma, &[1; 8])], [part(lma, &[1; 9])]);
+            assert!(ihex(&fits, 0).is_ok() && srec(&fits, b"", 0).is_ok(), "{lma:#x}");
+            for e in [ihex(&does_not, 0).unwrap_err(), srec(&does_not, b"", 0).unwrap_err()] {
+                assert!(e.to_string().contains("9 bytes"), "{e}");
+            }
+        }
     }
 
     #[test]

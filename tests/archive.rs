@@ -5,6 +5,9 @@
 
 mod util;
 
+use elfgraft_testkit::consts::ET_REL;
+use elfgraft_testkit::elf::{ElfSpec, Section};
+use elfgraft_testkit::format::Format;
 use elfgraft_testkit::read::ReadElf;
 use util::{Dir, fixture, installed, personality, same};
 
@@ -126,4 +129,27 @@ fn names_that_could_not_be_written_back_are_refused_and_odd_ones_stay() {
     dir.objcopy(&["lib.a"]).ok();
     same(&dir.read("lib.a"), &once, "twice");
     assert!(once.windows(names.len()).any(|w| w == names.as_bytes()));
+}
+
+/// `.bss` of a member was to have contents: they were made in memory, as many bytes as `sh_size` says, or none were left.
+#[test]
+fn members_grow_by_no_more_zeros_than_memory_holds() {
+    let dir = Dir::new();
+    let member = |size| {
+        let mut object = ElfSpec::new(Format::X86_64, ET_REL).section(Section::nobits(".bss", size)).build();
+        object.resize(object.len().next_multiple_of(2), 0);
+        [header("m/", object.len()).into_bytes(), object].concat()
+    };
+    let args = ["--set-section-flags", ".bss=alloc,contents", "lib.a"];
+    for (sizes, good) in [(&[1000, 1 << 20][..], true), (&[1 << 62], false), (&[9 << 20, 9 << 20], false)] {
+        let members: Vec<u8> = sizes.iter().flat_map(|size| member(*size)).collect();
+        let old = [&b"!<arch>\n"[..], &members].concat();
+        dir.write("lib.a", &old);
+        if good {
+            dir.objcopy(&args).quiet();
+        } else {
+            dir.objcopy(&args).fails(&["lib.a(m)", "bytes of padding and zeros"]);
+            same(&dir.read("lib.a"), &old, "refused");
+        }
+    }
 }

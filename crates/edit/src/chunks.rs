@@ -4,7 +4,6 @@ use elfgraft_elf::{Image, SectionHeader, SectionIndex};
 
 use crate::error::EditError;
 use crate::layout::{What, headers_size};
-use crate::segments;
 
 /// Bytes of the input behind the fixed zone that move as one.
 #[derive(Debug)]
@@ -85,7 +84,7 @@ pub(crate) fn chunks(
             continue;
         }
         if chunk.start < reach && !empty {
-            let Some(before) = chunks.last_mut() else { continue };
+            let Some(before) = holder.and_then(|at: usize| chunks.get_mut(at)) else { continue };
             match (chunk.owner, before.owner) {
                 (Owner::Section(index), Owner::Section(_)) => before.shared_by.push(index),
                 (Owner::Section(index), _) | (_, Owner::Section(index)) => {
@@ -102,7 +101,7 @@ pub(crate) fn chunks(
         if let (true, Owner::Section(index)) = (empty && chunk.start < reach, chunk.owner)
             && !image.header(index).is_ok_and(|header| changes(index, header))
         {
-            let holder = holder.and_then(|at: usize| chunks.get_mut(at));
+            let holder = holder.and_then(|at| chunks.get_mut(at));
             if let Some(holder) = holder.filter(|c| !matches!(c.owner, Owner::Section(owner) if rewritten(owner))) {
                 holder.inside.push(index);
                 continue;
@@ -147,7 +146,7 @@ pub(crate) fn zone_end(image: &Image, ends: impl Iterator<Item = (u64, u64)>) ->
         0 => image.format.header_size(),
         n => image.e_phoff.saturating_add(n * image.format.program_header_size()).max(image.format.header_size()),
     };
-    if segments::are_elsewhere(image) {
+    if image.segments_are_elsewhere() {
         let notes = image.sections.iter().filter(|h| h.is_alloc() && h.file_size() != 0);
         return notes.map(|h| h.sh_offset.saturating_add(h.file_size()).min(image.len())).fold(tables, u64::max);
     }

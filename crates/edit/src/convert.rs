@@ -31,6 +31,7 @@ pub fn to_elf32(image: &Image) -> Result<Vec<u8>, EditError> {
     let mut order: Vec<SectionIndex> = image.indexed().map(|(index, _)| index).collect();
     order.sort_by_key(|index| headers.get(index.get()).map_or(0, |h| h.sh_offset));
     let mut out = vec![0; usize::try_from(to.header_size()).unwrap_or(52)];
+    let mut padding = 0;
     for index in order {
         let Some(header) = headers.get_mut(index.get()) else { continue };
         let contents = contents(image, to, index, header)?;
@@ -39,7 +40,13 @@ pub fn to_elf32(image: &Image) -> Result<Vec<u8>, EditError> {
             return Err(EditError::TooLarge { what, value: header.align() });
         }
         let align = usize::try_from(header.align()).unwrap_or(1);
-        out.resize(out.len().next_multiple_of(align), 0);
+        let at = out.len().next_multiple_of(align);
+        padding += at - out.len();
+        if padding > MAX_PADDING {
+            let why = format!("the sections up to {} would need {padding} bytes of padding", image.describe(index));
+            return Err(EditError::Refused { why });
+        }
+        out.resize(at, 0);
         header.sh_offset = out.len() as u64;
         if header.sh_type != SHT_NOBITS {
             header.sh_size = contents.len() as u64;
@@ -68,6 +75,9 @@ pub fn to_elf32(image: &Image) -> Result<Vec<u8>, EditError> {
 /// No section of an object is aligned to more (a huge page). The padding in front of it is made in memory, so a field of
 /// the file may not ask for any number of bytes.
 const MAX_ALIGN: u64 = 1 << 21;
+
+/// Nor are many.
+const MAX_PADDING: usize = 1 << 24;
 
 fn fit(value: u64, what: impl Fn() -> String) -> Result<(), EditError> {
     u32::try_from(value).map(|_| ()).map_err(|_| EditError::TooLarge { what: what(), value })

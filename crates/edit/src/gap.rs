@@ -5,6 +5,8 @@
 //! moved behind another end `F` by keeping its class and number. Classes are the same set for every end, so moving from
 //! `E` to `F` and on to `G` is moving from `E` to `G`, and moving back gives the old offset, whoever chose it.
 
+use elfgraft_patch::Patch;
+
 use crate::error::EditError;
 
 /// Where a chunk at `start`, of alignment `align`, behind a predecessor ending at `old_end`, goes when the predecessor
@@ -46,6 +48,17 @@ pub(crate) fn align_up(end: u64, align: u64) -> Option<u64> {
 /// Padding that a result gets where its input has less: 64 MiB, far beyond what objects are aligned to. A file of some kB
 /// whose `sh_addralign` is 2^35 became one of 34 GB.
 pub(crate) const MOST_PADDING: u64 = 1 << 26;
+
+/// Refuses a result that would consist of padding and zeros, each within reason: a file of 700 kB with 10,000 sections was
+/// made that would have become 670 GB. Programs have less `.bss` than this to be made contents.
+pub(crate) fn check_filled(patch: &Patch, input: u64) -> Result<(), EditError> {
+    match patch.filled() {
+        filled if filled > input.saturating_add(1 << 30) => {
+            Err(EditError::Refused { why: format!("the result would have {filled} bytes of padding and zeros") })
+        }
+        _ => Ok(()),
+    }
+}
 
 pub(crate) fn too_much_padding(padding: u64, align: u64) -> EditError {
     EditError::Refused { why: format!("an alignment of {align:#x} would need {padding} bytes of padding") }

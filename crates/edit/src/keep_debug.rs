@@ -7,7 +7,7 @@ use elfgraft_patch::Builder;
 
 use crate::decision::Decision;
 use crate::error::EditError;
-use crate::gap::aligned;
+use crate::gap::{aligned, check_filled};
 use crate::lower::Plan;
 
 /// Allocated sections lose their contents and become `SHT_NOBITS`, but for notes: the build ID is how the file is found.
@@ -84,7 +84,9 @@ pub fn plan_only_keep_debug<'a>(image: &Image<'a>) -> Result<Plan<'a>, EditError
     if let Some(trailer) = image.trailer {
         decisions.push(Decision::DropSignature { kind: trailer.kind(), size: trailer.size, asked: false });
     }
-    Ok(Plan { patch: out.finish(len)?.normalize(whole), decisions })
+    let patch = out.finish(len)?.normalize(whole);
+    check_filled(&patch, image.len())?;
+    Ok(Plan { patch, decisions })
 }
 
 const PT_NOTE: u32 = 4;

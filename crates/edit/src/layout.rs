@@ -97,39 +97,40 @@ fn same_shape(image: &Image, slots: &[Slot]) -> Result<Layout, EditError> {
         image.contents(index)?;
         layout.fixed_edits.push(FixedEdit::Contents { slot: at });
     }
-    if !layout.fixed_edits.is_empty()
-        && let Some((index, other)) = shared_by_new_contents(image, slots)
-    {
-        return Err(shares_bytes(image, index, other));
-    }
+    check_shared(image, slots)?;
     if slots.iter().zip(&image.sections).any(|(slot, old)| slot.header != *old) {
         layout.fixed_edits.push(FixedEdit::Headers);
     }
     Ok(layout)
 }
 
-/// A section that gets new contents in its old place, and one that has some of its bytes.
-fn shared_by_new_contents(image: &Image, slots: &[Slot]) -> Option<(SectionIndex, SectionIndex)> {
+/// Sections that share bytes stay where they are towards each other, so none of them can get other contents.
+fn check_shared(image: &Image, slots: &[Slot]) -> Result<(), EditError> {
     let mut ranges: Vec<(u64, u64, SectionIndex)> = image
         .indexed()
         .filter(|(_, h)| h.file_size() != 0)
         .map(|(index, h)| (h.sh_offset, h.sh_offset.saturating_add(h.file_size()), index))
         .collect();
     ranges.sort_unstable();
-    let is_new = |index: SectionIndex| slots.get(index.get()).is_some_and(|s| matches!(s.contents, Contents::New(_)));
+    let mut is_new = vec![false; image.sections.len()];
+    let new = slots.iter().filter(|s| matches!(s.contents, Contents::New(_))).filter_map(|s| s.from);
+    new.for_each(|index| is_new[index.get()] = true);
     // What begins before, or where, this section begins, and ends last.
     let mut before: Option<(u64, SectionIndex)> = None;
     for (at, &(start, end, index)) in ranges.iter().enumerate() {
         let next = ranges.get(at + 1).filter(|next| next.0 < end).map(|next| next.2);
         let other = before.filter(|&(reach, _)| reach > start).map(|(_, other)| other).or(next);
-        if let Some(other) = other.filter(|_| is_new(index)) {
-            return Some((index, other));
+        if let Some(other) = other.filter(|_| is_new[index.get()]) {
+            let (section, other) = (image.describe(index), image.describe(other));
+            let why =
+                format!("section {section} shares bytes of the file with {other}; its contents cannot change alone");
+            return Err(EditError::Refused { why });
         }
         if before.is_none_or(|(reach, _)| end > reach) {
             before = Some((end, index));
         }
     }
-    None
+    Ok(())
 }
 
 /// Decides every offset. Pure bookkeeping: refusals that need understanding have happened before.
@@ -160,6 +161,7 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
     let rewritten =
         |index: SectionIndex| slot_of(index).is_none_or(|at| matches!(slots[at].contents, Contents::New(_)));
     let (old_fixed, chunks) = chunks(image, &changes, &rewritten)?;
+    check_shared(image, slots)?;
     let mut fixed = Fixed { image, slots, end: old_fixed, layout: &mut layout, moves: Vec::new(), headers_move: false };
     fixed.decide(&slot_of)?;
     let Fixed { moves, headers_move, .. } = fixed;
@@ -190,7 +192,6 @@ pub(crate) fn layout(image: &Image, slots: &[Slot]) -> Result<Layout, EditError>
                     old_end = chunk.end;
                     continue;
                 };
-                check_shared(image, slots, chunk, index, &slot_of)?;
                 let kept = matches!(slots[slot].contents, Contents::Kept) || slots[slot].from != Some(index);
                 let align = if slots[slot].from == Some(index) { slots[slot].header.align() } else { chunk.align };
                 if kept {
@@ -243,23 +244,6 @@ fn survivor(chunk: &Chunk, owner: SectionIndex, slot_of: &dyn Fn(SectionIndex) -
     slot_of(owner).or_else(|| chunk.shared_by.iter().find_map(|&i| slot_of(i)))
 }
 
-/// Sections that share bytes stay where they are towards each other, so none of them can get other contents.
-fn check_shared(
-    image: &Image,
-    slots: &[Slot],
-    chunk: &Chunk,
-    owner: SectionIndex,
-    slot_of: &dyn Fn(SectionIndex) -> Option<usize>,
-) -> Result<(), EditError> {
-    let Some(&other) = chunk.shared_by.first() else { return Ok(()) };
-    for &index in [owner].iter().chain(&chunk.shared_by) {
-        if slot_of(index).is_some_and(|at| matches!(slots[at].contents, Contents::New(_))) {
-            return Err(shares_bytes(image, index, if index == owner { other } else { owner }));
-        }
-    }
-    Ok(())
-}
-
 /// No section that gets new contents holds headers: they would be the contents, or those the headers.
 fn check_headers(image: &Image, slots: &[Slot]) -> Result<(), EditError> {
     let format = &image.format;
@@ -279,11 +263,4 @@ fn check_headers(image: &Image, slots: &[Slot]) -> Result<(), EditError> {
         }
     }
     Ok(())
-}
-
-fn shares_bytes(image: &Image, index: SectionIndex, other: SectionIndex) -> EditError {
-    let (section, other) = (image.describe(index), image.describe(other));
-    EditError::Refused {
-        why: format!("section {section} shares bytes of the file with {other}; its contents cannot change alone"),
-    }
 }

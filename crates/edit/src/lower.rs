@@ -8,6 +8,7 @@ use crate::addresses;
 use crate::decision::Decision;
 use crate::edit::Edits;
 use crate::error::EditError;
+use crate::gap::check_filled;
 use crate::layout::{FixedEdit, Layout, What, content_size, layout};
 use crate::names;
 use crate::renumber::{self, Overlay};
@@ -50,6 +51,7 @@ pub fn plan<'a>(image: &Image<'a>, edits: &Edits<'a>) -> Result<Plan<'a>, EditEr
         // An alignment may ask for this; off_t of Linux ends here.
         return Err(EditError::TooLarge { what: "the size of the result".into(), value: patch.output_len() });
     }
+    check_filled(&patch, image.len())?;
 
     let unchanged = patch.output_len() == image.len() && patch.written() == 0 && patch.pieces().len() <= 1;
     let patch = match image.trailer {

@@ -256,6 +256,10 @@ fn relocations(
             });
         };
         if new != old {
+            if !format.is_64 && new >> 24 != 0 {
+                let what = format!("section {}, relocation {}: symbol", image.describe(index), at / size);
+                return Err(EditError::TooLarge { what, value: new.into() });
+            }
             let field = if format.is_64 { new } else { new << 8 | field & 0xff };
             let out = new_bytes.get_or_insert_with(|| bytes.to_vec());
             put(out, (at + word_at) as u64, &word(format, field));

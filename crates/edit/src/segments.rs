@@ -17,27 +17,9 @@ pub(crate) struct Resized {
 /// Whether a section's bytes in the file, or for `SHT_NOBITS` its addresses, lie in some segment.
 pub(crate) fn in_segment(image: &Image, index: SectionIndex) -> bool {
     image.header(index).is_ok_and(|header| {
-        image.segments.iter().any(|segment| holds(segment, header)) && (header.is_alloc() || !are_elsewhere(image))
+        image.segments.iter().any(|segment| holds(segment, header))
+            && (header.is_alloc() || !image.segments_are_elsewhere())
     })
-}
-
-/// Whether the segments speak of bytes that are in another file: a separate debug file keeps the program headers of the
-/// program, and of its allocated sections the notes at most. Some `SHT_NOBITS` section is where a segment says that the file
-/// has bytes for it; `.bss` never is. No edit of other sections changes that.
-pub(crate) fn are_elsewhere(image: &Image) -> bool {
-    let within = |section: &SectionHeader, segment: &ProgramHeader| {
-        let end = segment.p_vaddr.saturating_add(segment.p_filesz);
-        segment.p_type == PT_LOAD && (segment.p_vaddr..end).contains(&section.sh_addr)
-    };
-    let mut found = false;
-    for header in image.sections.iter().filter(|header| header.is_alloc()) {
-        if header.file_size() != 0 && header.sh_type != SHT_NOTE {
-            return false;
-        }
-        let empty = header.sh_type != SHT_NOBITS || header.sh_size == 0 || header.sh_flags & SHF_TLS != 0;
-        found = found || !empty && image.segments.iter().any(|segment| within(header, segment));
-    }
-    found
 }
 
 /// Whether a section lies in one segment.
@@ -68,7 +50,7 @@ fn holds(segment: &ProgramHeader, header: &SectionHeader) -> bool {
 pub(crate) fn check_ends(image: &Image) -> Result<(), EditError> {
     let beyond = |s: &ProgramHeader| s.p_filesz != 0 && s.file_end() > image.len();
     let Some((index, segment)) = image.segments.iter().enumerate().find(|(_, s)| beyond(s)) else { return Ok(()) };
-    if are_elsewhere(image) {
+    if image.segments_are_elsewhere() {
         return Ok(());
     }
     let (end, len) = (segment.file_end(), image.len());

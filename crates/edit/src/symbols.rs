@@ -98,6 +98,7 @@ pub(crate) fn rewrite(
         crossed: HashSet::new(),
     };
     let mut names = image.name_budget();
+    let mut new_names = 0u64;
     for symbol in table.iter().skip(1) {
         let (number, symbol) = symbol?;
         if let SymbolSection::Index(section) = symbol.section {
@@ -125,7 +126,17 @@ pub(crate) fn rewrite(
                 }
                 // A section symbol has no name of its own to change, as with both peers.
                 let own = to.filter(|_| symbol.st_name != 0);
-                new.renamed.extend(own.map(|to| (number, name, to)));
+                if let Some(to) = own {
+                    new_names = new_names.saturating_add(to.len() as u64);
+                    if new_names > LONGEST_NEW_NAMES {
+                        let why = format!(
+                            "the new names of symbols are {new_names} bytes together, up to '{}'",
+                            printable(name)
+                        );
+                        return Err(EditError::Refused { why });
+                    }
+                    new.renamed.push((number, name, to));
+                }
             }
             Err(()) => {
                 let why = format!("cannot strip symbol '{}' [{number}]: a relocation names it", printable(name));
@@ -141,6 +152,9 @@ pub(crate) fn rewrite(
     }
     finish(new, edits, slots, at, index, asked.is_some(), decisions)
 }
+
+/// What is built in memory: a prefix of some kB for a million symbols is no prefix.
+const LONGEST_NEW_NAMES: u64 = 1 << 28;
 
 /// The name by which an option knows a symbol: a section symbol without a name has its section's.
 fn name_of<'a>(image: &Image<'a>, table: &SymbolTable<'a>, symbol: &Symbol) -> Result<&'a [u8], EditError> {
@@ -284,7 +298,9 @@ fn permute(
         match entry {
             Entry::Old(number) => {
                 bytes.extend(record(old, *number as usize, size));
-                extended.extend(record(old_x, *number as usize, 4));
+                // A table that is too short has no word for it: the next one must not get its place.
+                let word = record(old_x, *number as usize, 4);
+                extended.extend(if word.is_empty() && table.xindex.is_some() { &[0; 4] } else { word });
             }
             Entry::New(symbol) => {
                 let (encoded, section) = encode(image, symbol, slots, strings)?;

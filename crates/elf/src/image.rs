@@ -1,5 +1,7 @@
 //! [`Image`]: the validated view of one ELF file.
 
+use std::sync::OnceLock;
+
 use object::{elf, pod};
 
 use crate::Endianness;
@@ -68,6 +70,8 @@ pub struct Image<'a> {
     file: &'a [u8],
     data: &'a [u8],
     names: &'a [u8],
+    /// [`Image::segments_are_elsewhere`], asked once for each section.
+    elsewhere: OnceLock<bool>,
 }
 
 impl<'a> Image<'a> {
@@ -127,6 +131,7 @@ impl<'a> Image<'a> {
             file: data,
             data,
             names: &[],
+            elsewhere: OnceLock::new(),
         };
 
         let mut first = SectionHeader::default();
@@ -238,6 +243,27 @@ impl<'a> Image<'a> {
     /// For a reader of the names of all symbols.
     pub fn name_budget(&self) -> NameBudget {
         NameBudget { left: self.shared_limit() }
+    }
+
+    /// Whether the segments speak of bytes that are in another file: a separate debug file keeps the program headers of the
+    /// program, and of its allocated sections the notes at most. Some `SHT_NOBITS` section is where a segment says that the
+    /// file has bytes for it; `.bss` never is. No edit of other sections changes that.
+    pub fn segments_are_elsewhere(&self) -> bool {
+        *self.elsewhere.get_or_init(|| {
+            let within = |section: &SectionHeader, segment: &ProgramHeader| {
+                let end = segment.p_vaddr.saturating_add(segment.p_filesz);
+                segment.p_type == PT_LOAD && (segment.p_vaddr..end).contains(&section.sh_addr)
+            };
+            let mut found = false;
+            for header in self.sections.iter().filter(|header| header.is_alloc()) {
+                if header.file_size() != 0 && header.sh_type != SHT_NOTE {
+                    return false;
+                }
+                let empty = header.sh_type != SHT_NOBITS || header.sh_size == 0 || header.sh_flags & SHF_TLS != 0;
+                found = found || !empty && self.segments.iter().any(|segment| within(header, segment));
+            }
+            found
+        })
     }
 
     /// All bytes of the file, an appended signature included.
@@ -376,7 +402,7 @@ impl NameBudget {
 
 /// A name for messages: printable, and cut where nobody reads on.
 pub fn printable(name: &[u8]) -> String {
-    const LONGEST: usize = 1000;
+    const LONGEST: usize = 256;
     match name.get(..LONGEST) {
         Some(begin) if name.len() > LONGEST => format!("{}...", begin.escape_ascii()),
         _ => name.escape_ascii().to_string(),

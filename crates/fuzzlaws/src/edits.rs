@@ -78,8 +78,8 @@ fn set(file: &[u8], name: &[u8], choice: &mut Choice) {
     if image.trailer.is_none() && plain && (is_new || comes_back(file)) {
         let mine = format!("section '{}' ", name.escape_ascii());
         // What nobody owns behind the section is told as behind another one when it is empty, and the zeros at its ends
-        // are padding.
-        let left = |key| key == Key::Unowned && !(is_new && comes_back(file));
+        // are padding. What stands at the end of the file, and in a segment, stays there when the tables go behind it.
+        let left = |key| matches!(key, Key::Unowned | Key::Trailer) && !(is_new && comes_back(file));
         // What the section means to others changes with its contents: BTF has reports of its own.
         let meaning = |key: Key| !is_new && key.group() == Group::Kernel;
         nothing_else(file, &fa, |f| f.place.starts_with(&mine) || is_table_end(f) || left(f.key) || meaning(f.key));

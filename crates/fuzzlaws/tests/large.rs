@@ -102,6 +102,14 @@ fn files(count: u32) -> Vec<(&'static str, Vec<u8>)> {
             let empty = |_| Section::progbits(".e", 0, []).offset(80);
             object([Section::progbits(".s", 0, [1; 400])].into_iter().chain((1..count).map(empty)))
         }),
+        // No section says whether the segments are those of another file.
+        ("segments, maybe of another file", {
+            let plain = (0..half.min(2000)).map(|_| Section::progbits(".s", 0, [1]));
+            let bss = (0..half.min(2000)).map(|_| Section::nobits(".b", 1).addr(1 << 40));
+            let mut spec = ElfSpec::new(FORMAT, ET_EXEC).sections(plain.chain(bss));
+            spec.segments = vec![Segment::load(4, 1u32, 2u32).vaddr(0x1000).paddr(0x1000); half.min(2000) as usize];
+            spec.build()
+        }),
         // As many as are read; more of both are refused.
         ("segments", loads(count.min(4000), count.min(4000) as usize)),
         ("more segments", loads(count, 60_000.min(20 * count as usize))),

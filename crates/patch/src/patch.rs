@@ -76,6 +76,12 @@ impl<'a> Patch<'a> {
         self.output_len - self.kept()
     }
 
+    /// How many bytes of the output are zeros or another filler that no input holds: padding, mostly.
+    pub fn filled(&self) -> u64 {
+        let filled = self.pieces.iter().filter(|piece| matches!(piece.op, Op::Zero { .. } | Op::Fill { .. }));
+        filled.map(|piece| piece.op.size()).sum()
+    }
+
     /// Executors call this first: a patch for another input would read out of bounds or, worse,
     /// give a plausible file.
     pub(crate) fn assert_for(&self, input: &[u8]) {

@@ -1,7 +1,8 @@
 //! Files made by hand, after what fuzzing and kernels found.
 
 use super::*;
-use elfgraft_edit::plan_only_keep_debug;
+use elfgraft_edit::{plan_only_keep_debug, to_elf32};
+use elfgraft_testkit::symbols::Symbol;
 
 // A fuzzer moved the offset of a section without bytes into a string table. It stayed where it was when the table moved,
 // and the next edit took it for a place between sections.
@@ -133,4 +134,104 @@ fn padding_of_gigabytes_is_refused() {
             Err(e) => assert!(!good && e.to_string().contains("bytes of padding"), "{align:#x}: {e}"),
         }
     }
+}
+
+// A fuzzer made sections that lie in each other and begin in the ELF header, where nothing moves: the contents of one were
+// written over the other.
+#[test]
+fn sections_in_each_other_get_no_contents_of_their_own() {
+    for format in Format::FOUR {
+        let spec = ElfSpec::new(format, ET_REL).section(Section::progbits(".over", 0, [1; 4]));
+        let mut x =
+            spec.section(Section::progbits(".a", 0, [2; 100])).section(Section::progbits(".b", 0, [3; 60])).build();
+        let b = section_field(&x, 3, "sh_offset");
+        poke_section(&mut x, 2, "sh_size", 120);
+        for in_header in [false, true] {
+            if in_header {
+                poke_section(&mut x, 1, "sh_offset", 1);
+                poke_section(&mut x, 1, "sh_size", b + 60);
+            }
+            for name in [".a", ".b"] {
+                for size in [7, 60, 120] {
+                    let replaced = Edits { add: add(name, &vec![9; size]).add, ..remove(&[name]) };
+                    for edits in [set(name, &vec![9; size]), replaced] {
+                        let e = edit(&x, &edits).unwrap_err().to_string();
+                        assert!(e.contains("shares bytes of the file"), "{e}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+// `.e` is empty, lies in `.a`, and stands between it and `.b`, which begins in `.a` too.
+#[test]
+fn an_empty_section_between_two_that_overlap_is_removed() {
+    for format in Format::FOUR {
+        let spec = ElfSpec::new(format, ET_REL).section(Section::progbits(".a", 0, [1; 100]));
+        let mut x = spec
+            .section(Section::progbits(".e", 0, []))
+            .section(Section::progbits(".b", 0, [2; 20]))
+            .section(Section::progbits(".c", 0, [3; 8]))
+            .build();
+        let a = section_field(&x, 1, "sh_offset");
+        poke_section(&mut x, 2, "sh_offset", a + 36);
+        poke_section(&mut x, 3, "sh_offset", a + 56);
+        for name in [".e", ".c"] {
+            let once = edit(&x, &remove(&[name])).unwrap();
+            same(&edit(&once, &remove(&[name])).unwrap(), &once, "L1");
+            assert_eq!(ReadElf::parse(&once).section(".b").data, ReadElf::parse(&x).section(".b").data, "L4");
+        }
+    }
+}
+
+// 16 of 24 bytes of a `SHT_SYMTAB_SHNDX` were missing: what came behind moved up, to other symbols.
+#[test]
+fn symbols_without_an_extended_index_leave_those_of_others() {
+    for format in Format::FOUR {
+        let symbols =
+            vec![Symbol::global("foo", ".text"), Symbol::global("bar", ".text"), Symbol::global("baz", ".text")];
+        let words = format.u32s(&[0, 1]);
+        let shndx = Section::new(".symtab_shndx", 18).data(words).link(".symtab").entsize(4).align(4);
+        let spec = ElfSpec::new(format, ET_REL).section(Section::progbits(".text", SHF_ALLOC, [1; 4]));
+        let mut x = spec.symbols(symbols).section(shndx).build();
+        // `foo` has its section from the table, `bar` and `baz` need none.
+        // st_shndx of symbol 1: 16 + 14 bytes behind the first, or 24 + 6.
+        let at = section_field(&x, 2, "sh_offset") as usize + 30;
+        x[at..at + 2].fill(0xff);
+        let localize = SymbolNames::new([b"bar".to_vec()], false);
+        let edits = Edits { symbols: SymbolEdits { localize, ..SymbolEdits::default() }, ..Edits::default() };
+        let once = edit(&x, &edits).unwrap();
+        let section = |file: &[u8], name: &[u8]| {
+            let image = Image::parse(file).unwrap();
+            let table = image.symbol_table(image.symbol_tables()[0]).unwrap();
+            let all: Vec<_> = table.iter().map(|s| s.unwrap().1).collect();
+            all.into_iter().find(|s| table.name(s).unwrap() == name).unwrap().section
+        };
+        for name in [&b"foo"[..], b"bar", b"baz"] {
+            assert_eq!(section(&x, name), section(&once, name));
+        }
+    }
+}
+
+// `.bss` of 2^43 bytes that was to have contents, and thousands of alignments of 64 MiB each.
+#[test]
+fn results_are_no_terabytes_of_nothing() {
+    let bss = |size| ElfSpec::new(Format::X86_64, ET_REL).section(Section::nobits(".bss", size)).build();
+    let flags = vec![(Pattern::new(b".bss"), FlagSet::parse("alloc,contents").unwrap())];
+    let edits = Edits { flags, ..Edits::default() };
+    assert_eq!(ReadElf::parse(&edit(&bss(1000), &edits).unwrap()).section(".bss").data, [0; 1000]);
+    for size in [1 << 32, 1 << 43, u64::MAX >> 2] {
+        let e = edit(&bss(size), &edits).unwrap_err().to_string();
+        assert!(e.contains("bytes of padding and zeros"), "{e}");
+    }
+    let section = |_| Section::progbits(".s", 0, [1]);
+    let mut x = ElfSpec::new(Format::X86_64, ET_REL).sections((0..100).map(section)).build();
+    (1..=100).for_each(|index| poke_section(&mut x, index, "sh_addralign", 1 << 25));
+    let e = plan_only_keep_debug(&Image::parse(&x).unwrap()).unwrap_err().to_string();
+    assert!(e.contains("bytes of padding and zeros"), "{e}");
+    assert!(to_elf32(&Image::parse(&x).unwrap()).is_err());
+    (1..=100).for_each(|index| poke_section(&mut x, index, "sh_addralign", 1 << 20));
+    let e = to_elf32(&Image::parse(&x).unwrap()).unwrap_err().to_string();
+    assert!(e.contains("bytes of padding"), "{e}");
 }

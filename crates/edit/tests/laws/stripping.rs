@@ -1,6 +1,7 @@
 //! Symbols that go: what is loaded stays, and relocations name what they named.
 
 use super::*;
+use elfgraft_testkit::symbols::Symbol;
 
 #[test]
 fn l1_l4_stripping_is_idempotent_and_touches_no_loaded_byte() {
@@ -62,5 +63,20 @@ fn relocations_keep_their_symbols(before: &ReadElf, after: &ReadElf) {
     assert_eq!(before_relocs.len(), after_relocs.len());
     for (old, new) in before_relocs.iter().zip(&after_relocs) {
         assert_eq!((&old.0, old.1, old.2, old.3, old.5), (&new.0, new.1, new.2, new.3, new.5));
+    }
+}
+
+/// A prefix of 100 kB, and 10,000 symbols of which each would get it.
+#[test]
+fn new_names_of_symbols_are_no_longer_than_memory() {
+    let symbols = (0..10_000).map(|n| Symbol::global(&format!("s{n}"), ".text")).collect();
+    let spec = ElfSpec::new(Format::X86_64, ET_REL).section(Section::progbits(".text", SHF_ALLOC, [1; 4]));
+    let x = spec.symbols(symbols).build();
+    for (len, good) in [(10, true), (100_000, false)] {
+        let symbols = SymbolEdits { prefix: vec![b'p'; len], ..SymbolEdits::default() };
+        match edit(&x, &Edits { symbols, ..Edits::default() }) {
+            Ok(_) => assert!(good),
+            Err(e) => assert!(!good && e.to_string().contains("new names of symbols are"), "{e}"),
+        }
     }
 }
