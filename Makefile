@@ -48,8 +48,13 @@ torture: ## what takes long: faults at every system call, damage by the thousand
 fuzz: ## a fuzz target, or all: TARGET=edit SECONDS=600 [SEEDS="more files"]
 	@scripts/fuzz.sh "$(or $(TARGET),all)" "$(or $(SECONDS),60)" $(SEEDS)
 
-audit: ## dependencies: advisories, licences, sources (cargo-deny, deny.toml)
+audit: ## dependencies: advisories, licences, sources (cargo-deny); [DB=clone of rustsec/advisory-db]: without the network
+ifdef DB
+	$(CARGO) audit --no-fetch --stale --deny warnings --db $(DB)
+	cd fuzz && $(CARGO) audit --no-fetch --stale --deny warnings --db $(abspath $(DB))
+else
 	$(CARGO) deny --workspace check
+endif
 
 fmt: ## put the sources into format
 	$(CARGO) fmt --all
