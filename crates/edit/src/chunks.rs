@@ -84,7 +84,9 @@ pub(crate) fn chunks(
             continue;
         }
         if chunk.start < reach && !empty {
-            let Some(before) = holder.and_then(|at: usize| chunks.get_mut(at)) else { continue };
+            let Some((before, empty)) = holder.and_then(|at: usize| chunks.get_mut(at..)?.split_first_mut()) else {
+                continue;
+            };
             match (chunk.owner, before.owner) {
                 (Owner::Section(index), Owner::Section(_)) => before.shared_by.push(index),
                 (Owner::Section(index), _) | (_, Owner::Section(index)) => {
@@ -96,6 +98,8 @@ pub(crate) fn chunks(
             }
             before.end = before.end.max(chunk.end);
             reach = reach.max(chunk.end);
+            // What came behind the shorter one comes behind this.
+            empty.iter_mut().for_each(|chunk| (chunk.start, chunk.end) = (reach, reach));
             continue;
         }
         if let (true, Owner::Section(index)) = (empty && chunk.start < reach, chunk.owner)

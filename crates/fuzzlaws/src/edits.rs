@@ -10,7 +10,10 @@ use elfgraft_elf::{Image, encode::read_addr};
 use elfgraft_patch::to_vec;
 
 use crate::choice::Choice;
-use crate::laws::{again, comes_back, edited, is_sound, is_table_end, nothing_else, remove, same, twice_is_once};
+use crate::laws::{
+    again, comes_back, edited, is_sound, is_table_end, nothing_else, remove, same, twice_is_once,
+    without_places_of_nothing,
+};
 use elfgraft::records::{ihex, srec};
 
 /// A name that no fixture has.
@@ -58,7 +61,8 @@ fn l1(file: &[u8], edits: &Edits) -> Option<Vec<u8>> {
 
 /// L1 to L4 of setting a section.
 fn set(file: &[u8], name: &[u8], choice: &mut Choice) {
-    let (a, b) = (set_to(name, &choice.blob()), set_to(name, &choice.blob()));
+    let (blob_a, blob_b) = (choice.blob(), choice.blob());
+    let (a, b) = (set_to(name, &blob_a), set_to(name, &blob_b));
     let (Some(fa), Some(fb)) = (l1(file, &a), l1(file, &b)) else { return };
     let is_new = Image::parse(file).is_ok_and(|image| image.named(name).is_empty());
     // Of what means nothing there is no telling where it belongs.
@@ -66,7 +70,10 @@ fn set(file: &[u8], name: &[u8], choice: &mut Choice) {
         return;
     }
     if let Some(again) = again(edited(&fa, &b), file, "L2") {
-        same(&again, &fb, "L2");
+        match blob_b.is_empty() {
+            true => same(&without_places_of_nothing(&again), &without_places_of_nothing(&fb), "L2"),
+            false => same(&again, &fb, "L2"),
+        }
     }
     if is_new && comes_back(file) {
         let back = edited(&fa, &remove(&[name])).unwrap_or_else(|e| panic!("L3: refused: {e}"));

@@ -75,6 +75,19 @@ pub fn comes_back(file: &[u8]) -> bool {
     !loaded && !image.sections.is_empty() && image.trailer.is_none()
 }
 
+/// A file with 0 for the `sh_offset` of each section without bytes: what is set to nothing may stand where it was, or where
+/// it last had bytes.
+pub fn without_places_of_nothing(file: &[u8]) -> Vec<u8> {
+    let Ok(image) = Image::parse(file) else { return file.to_vec() };
+    let mut file = file.to_vec();
+    let (field, width) = if image.format.is_64 { (24, 8) } else { (16, 4) };
+    for (index, _) in image.indexed().filter(|(_, header)| header.file_size() == 0) {
+        let at = image.e_shoff as usize + index.get() * image.format.section_header_size() as usize + field;
+        file[at..at + width].fill(0);
+    }
+    file
+}
+
 /// L4: what the second reader finds different is what `expected` knows.
 #[track_caller]
 pub fn nothing_else(before: &[u8], after: &[u8], expected: impl Fn(&Finding) -> bool) {
