@@ -199,10 +199,8 @@ impl ShowArgs {
         let mut findings = view.section.map_or(Vec::new(), |section| section.ids().check(btf));
         let notes = findings.extract_if(.., |f| f.problem.is_note()).count();
         let broken = valid.as_ref().err();
-        print_with(|out| match self.json {
-            true => check_json(view, &findings, notes, broken, btf.is_some(), out),
-            false => check_text(view, &findings, notes, broken, btf.is_some(), out),
-        })?;
+        let checked = Checked { view, findings: &findings, notes, broken, names: btf.is_some() };
+        print_with(|out| if self.json { checked.json(out) } else { checked.text(out) })?;
         match findings.len() + usize::from(broken.is_some()) {
             0 => Ok(()),
             n => Err(Error::file(view.path, format!("findings: {n}"))),
@@ -247,60 +245,63 @@ fn table(path: &Path, rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn check_text(
-    view: &View,
-    findings: &[Finding],
+/// What `check` found in a file.
+struct Checked<'v, 'a> {
+    view: &'v View<'a>,
+    findings: &'v [Finding],
+    /// IDs that are 0 because the BTF has no such type.
     notes: usize,
-    broken: Option<&String>,
+    /// What is wrong with the BTF.
+    broken: Option<&'v String>,
+    /// Whether there was BTF to check names against.
     names: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let path = shown(&view.path).to_string();
-    for finding in findings {
-        writeln!(out, "{path}: {finding}")?;
-    }
-    if let Some(e) = broken {
-        writeln!(out, "{path}: {e} [bad-btf]")?;
-    }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    let keys = findings.iter().map(|finding| finding.problem.key());
-    for key in keys.chain(broken.map(|_| "bad-btf")) {
-        *counts.entry(key).or_default() += 1;
-    }
-    let mut summary: Vec<_> = counts.iter().map(|(key, n)| format!("{n} {key}")).collect();
-    if summary.is_empty() {
-        summary.push("nothing wrong".into());
-    }
-    if notes != 0 {
-        summary.push(format!("names that the BTF does not have: {notes}"));
-    }
-    if view.section.is_none() {
-        summary.push("no section '.BTF_ids'".into());
-    } else if !names && broken.is_none() {
-        summary.push("no BTF to check names against (--btf-base?)".into());
-    }
-    writeln!(out, "{path}: {}", summary.join(", "))
 }
 
-fn check_json(
-    view: &View,
-    findings: &[Finding],
-    notes: usize,
-    broken: Option<&String>,
-    names: bool,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let finding = |f: &Finding| json!({ "key": f.problem.key(), "set": f.set.as_deref(), "symbol": f.symbol.as_deref(), "offset": f.offset, "text": f.to_string() });
-    let btf = match broken {
-        Some(e) => Value::from(e.as_str()),
-        None if names => Value::from("ok"),
-        None => Value::Null,
-    };
-    // One finding after the other, and the keys in the order in which serde_json has them.
-    let file = Value::from(view.path.to_string_lossy());
-    write!(out, "{{\"btf\":{btf},\"btf_ids\":{},\"file\":{file},\"findings\":", view.section.is_some())?;
-    array(findings.iter().map(finding), out)?;
-    writeln!(out, ",\"unresolved_notes\":{notes}}}")
+impl Checked<'_, '_> {
+    fn text(&self, out: &mut dyn Write) -> io::Result<()> {
+        let path = shown(&self.view.path).to_string();
+        for finding in self.findings {
+            writeln!(out, "{path}: {finding}")?;
+        }
+        if let Some(e) = self.broken {
+            writeln!(out, "{path}: {e} [bad-btf]")?;
+        }
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        let keys = self.findings.iter().map(|finding| finding.problem.key());
+        for key in keys.chain(self.broken.map(|_| "bad-btf")) {
+            *counts.entry(key).or_default() += 1;
+        }
+        let mut summary: Vec<_> = counts.iter().map(|(key, n)| format!("{n} {key}")).collect();
+        if summary.is_empty() {
+            summary.push("nothing wrong".into());
+        }
+        if self.notes != 0 {
+            summary.push(format!("names that the BTF does not have: {}", self.notes));
+        }
+        if self.view.section.is_none() {
+            summary.push("no section '.BTF_ids'".into());
+        } else if !self.names && self.broken.is_none() {
+            summary.push("no BTF to check names against (--btf-base?)".into());
+        }
+        writeln!(out, "{path}: {}", summary.join(", "))
+    }
+
+    fn json(&self, out: &mut dyn Write) -> io::Result<()> {
+        let finding = |f: &Finding| {
+            let (set, symbol) = (f.set.as_deref(), f.symbol.as_deref());
+            json!({ "key": f.problem.key(), "set": set, "symbol": symbol, "offset": f.offset, "text": f.to_string() })
+        };
+        let btf = match self.broken {
+            Some(e) => Value::from(e.as_str()),
+            None if self.names => Value::from("ok"),
+            None => Value::Null,
+        };
+        // One finding after the other, and the keys in the order in which serde_json has them.
+        let (file, ids) = (Value::from(self.view.path.to_string_lossy()), self.view.section.is_some());
+        write!(out, "{{\"btf\":{btf},\"btf_ids\":{ids},\"file\":{file},\"findings\":")?;
+        array(self.findings.iter().map(finding), out)?;
+        writeln!(out, ",\"unresolved_notes\":{}}}", self.notes)
+    }
 }
 
 fn rows_json(path: &Path, rows: &[Row], out: &mut dyn Write) -> io::Result<()> {
