@@ -67,11 +67,13 @@ pub fn first_error(file: &[u8]) -> Option<String> {
     check(file, &CheckOptions::default()).findings.first().map(ToString::to_string)
 }
 
-/// Whether a sound file is laid out as linkers do, so that L3 is promised: the section header table lies in no segment,
-/// names end where the table ends.
+/// Whether a sound file is laid out as linkers do, so that L3 is promised: the section header table and the names lie in no
+/// segment, and in front of none.
 pub fn comes_back(file: &[u8]) -> bool {
     let Ok(image) = Image::parse(file) else { return false };
-    let loaded = image.segments.iter().any(|s| s.p_filesz != 0 && image.e_shoff < s.file_end());
+    let names = image.header(image.shstrndx).map_or(u64::MAX, |header| header.sh_offset);
+    let first = image.e_shoff.min(names);
+    let loaded = image.segments.iter().any(|s| s.p_filesz != 0 && first < s.file_end());
     !loaded && !image.sections.is_empty() && image.trailer.is_none()
 }
 
