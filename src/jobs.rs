@@ -5,7 +5,7 @@
 //! setting it non-blocking does not disturb the other jobs that share make's descriptors.
 
 use std::collections::HashSet;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
@@ -69,17 +69,21 @@ fn most_by_files() -> usize {
     limit.map_or(usize::MAX, |limit| usize::try_from(limit / EACH).unwrap_or(usize::MAX).max(1))
 }
 
-/// Applies `f` to every file, like [`map`]; once to one that is named twice. An edit done twice is the edit done once, and
-/// two threads at one file would see it change under them.
+/// Applies `f` to every file, like [`map`]; once to one that is named twice, by a symbolic link or another way to it too. An
+/// edit done twice is the edit done once, and two threads at one file would see it change under them.
 ///
 /// # Errors
 /// That of the only file; with several, [`Error::Reported`] if it failed for some; each failure has been printed, in
 /// the order of the files.
 pub fn for_each(files: &[PathBuf], f: impl Fn(&Path) -> Result<(), Error> + Sync) -> Result<(), Error> {
+    if let [one] = files {
+        return f(one);
+    }
     let mut seen = HashSet::new();
     // Standard input cannot be read twice: that is an error for who opens it.
-    let files: Vec<&Path> =
-        files.iter().map(PathBuf::as_path).filter(|file| *file == Path::new("-") || seen.insert(*file)).collect();
+    let mut first =
+        |file: &Path| file == Path::new("-") || seen.insert(fs::canonicalize(file).unwrap_or_else(|_| file.to_owned()));
+    let files: Vec<&Path> = files.iter().map(PathBuf::as_path).filter(|file| first(file)).collect();
     match files.as_slice() {
         [one] => f(one),
         several => {
@@ -141,7 +145,7 @@ impl Jobserver {
                 (fd(read)?, fd(write)?)
             }
         };
-        let is_pipe = |path: &String| std::fs::metadata(path).is_ok_and(|m| m.file_type().is_fifo());
+        let is_pipe = |path: &String| fs::metadata(path).is_ok_and(|m| m.file_type().is_fifo());
         if !is_pipe(&read) || !is_pipe(&write) {
             return None;
         }

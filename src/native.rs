@@ -138,9 +138,9 @@ impl SetArgs {
     pub fn run(&self) -> Result<(), Error> {
         let (values, files) = sections_then_files("NAME=CONTENTS", &self.args, &self.files)?;
         let blobs = load("set", values)?;
-        if let Some(target) = self.output.as_deref().filter(|target| !files.iter().any(|file| file == target)) {
-            not_an_input(target, blobs.iter().map(Blob::path))?;
-        }
+        // A file that is set in itself would grow with every run.
+        let targets = self.output.as_ref().map_or(&files[..], std::slice::from_ref);
+        targets.iter().try_for_each(|target| not_an_input(target, blobs.iter().map(Blob::path)))?;
         let edits = Edits {
             set: blobs.iter().map(|b| Content { section: b.name.clone(), bytes: b.bytes() }).collect(),
             pad: self.pad,

@@ -201,9 +201,8 @@ impl ObjcopyArgs {
         let edits = self.edits(&added, &updated)?;
 
         let target = self.output.as_deref().unwrap_or(&self.input);
-        if target != self.input {
-            run::not_an_input(target, added.iter().chain(&updated).map(Blob::path))?;
-        }
+        let contents = added.iter().chain(&updated).map(Blob::path);
+        run::not_an_input(target, contents.chain(self.add_gnu_debuglink.as_deref()))?;
         let mut file = open(&self.input)?;
         let (from, to) = (self.form.input()?, self.form.output()?);
         if matches!(from, Some(TargetFormat::Srec | TargetFormat::Ihex)) {

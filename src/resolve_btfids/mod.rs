@@ -111,7 +111,8 @@ impl From<Error> for Stop {
 }
 
 fn say(line: impl std::fmt::Display) {
-    let _ = writeln!(io::stderr().lock(), "{line}");
+    // One call for a line: standard error has no buffer.
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Opens a file for reading; the error is the system's alone.

@@ -60,10 +60,11 @@ fn under_make_every_token_is_given_back() {
 fn one_file_named_twice_is_edited_once() {
     let dir = Dir::with(&["demo.ko", "demo.btf"]);
     dir.elfgraft(&["set", ".BTF=demo.btf", "-o", "expected", "demo.ko"]).quiet();
+    std::os::unix::fs::symlink("demo.ko", dir.path("link")).unwrap();
     for _ in 0..20 {
         dir.write("demo.ko", fixture("demo.ko"));
-        dir.elfgraft(&["set", ".BTF=demo.btf", "demo.ko", "demo.ko", "demo.ko"]).quiet();
+        dir.elfgraft(&["set", ".BTF=demo.btf", "demo.ko", "./demo.ko", "demo.ko", "link"]).quiet();
         same(&dir.read("demo.ko"), &dir.read("expected"), "demo.ko");
     }
-    assert_eq!(dir.names(), ["demo.btf", "demo.ko", "expected"]);
+    assert_eq!(dir.names(), ["demo.btf", "demo.ko", "expected", "link"]);
 }

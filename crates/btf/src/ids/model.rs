@@ -97,10 +97,13 @@ pub(super) const LONGEST: usize = 256;
 /// A name for messages, cut where nobody reads on: there may be as many messages as words, all of one name as long as the
 /// file.
 pub(super) fn short(name: &[u8]) -> Arc<str> {
-    match name.get(..LONGEST) {
-        Some(begin) if name.len() > LONGEST => format!("{}...", String::from_utf8_lossy(begin)).into(),
-        _ => String::from_utf8_lossy(name).into(),
+    let begin = String::from_utf8_lossy(name.get(..LONGEST).unwrap_or(name));
+    if name.len() <= LONGEST && begin.len() <= LONGEST {
+        return begin.into();
     }
+    // What is no UTF-8 got longer.
+    let end = (0..=LONGEST).rev().find(|&end| begin.is_char_boundary(end)).unwrap_or_default();
+    format!("{}...", begin.get(..end).unwrap_or_default()).into()
 }
 
 impl<'a> Ids<'a> {
@@ -279,6 +282,18 @@ mod tests {
         assert_eq!((a.key(), ids.sets[0].slot(a), a.symbols.len()), (Some(6), 0, 2));
         assert_eq!((b.key(), ids.sets[0].slot(b), b.symbols.len()), (Some(9), 1, 1));
         assert_eq!(ids.lists.iter().map(|m| m.offset).collect::<Vec<_>>(), [4, 36]);
+    }
+
+    #[test]
+    fn names_in_messages_are_short_whatever_their_bytes() {
+        assert_eq!(*short(b"name"), *"name");
+        assert_eq!(*short(&[b'a'; 256]), *"a".repeat(256));
+        assert_eq!(*short(&[b'a'; 257]), *("a".repeat(256) + "..."));
+        // U+FFFD is three bytes.
+        assert_eq!(*short(&[0xff; 85]), *"\u{fffd}".repeat(85));
+        for len in [86, 256, 5000] {
+            assert_eq!(*short(&vec![0xff; len]), *("\u{fffd}".repeat(85) + "..."));
+        }
     }
 
     #[test]
