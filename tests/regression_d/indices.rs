@@ -148,7 +148,7 @@ fn d7_e_shnum_zero_does_not_mean_no_sections() {
     assert!(dir.elfgraft(&["show", "bare"]).ok().text().contains(" 0 sections"));
     dir.objcopy(&["bare", "copy"]).quiet();
     same(&dir.read("copy"), &bare, "a file without sections");
-    dir.objcopy(&["--add-section", ".BTF=bare", "bare"]).fails(&["'bare'", "no section header table"]);
+    dir.objcopy(&["--add-section", ".BTF=copy", "bare"]).fails(&["'bare'", "no section header table"]);
 }
 
 // https://github.com/gimli-rs/object/issues/171: SHT_GROUP comes out as PROGBITS.
