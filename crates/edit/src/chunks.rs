@@ -43,8 +43,8 @@ pub(crate) enum Owner {
 /// A section without bytes is a chunk, too, where its `sh_offset` is a place between others, as linkers write it: the
 /// kernel refuses a module with an offset beyond the end of the file, whatever the size, so it has to move with its
 /// neighbours. In the middle of another section it moves with that one, while that one keeps its contents (`rewritten`
-/// says which do not). Elsewhere (`SHT_NOBITS`, `SHT_NULL`, in a file with segments) its `sh_offset` stays as it is, unless the
-/// section goes or gets bytes (`changes`).
+/// says which do not). Elsewhere (`SHT_NOBITS`, `SHT_NULL`, in a file with segments) its `sh_offset` stays as it is, unless
+/// the section goes or gets bytes (`changes`).
 pub(crate) fn chunks(
     image: &Image,
     changes: &dyn Fn(SectionIndex, &SectionHeader) -> bool,

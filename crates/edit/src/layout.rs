@@ -106,15 +106,18 @@ fn same_shape(image: &Image, slots: &[Slot]) -> Result<Layout, EditError> {
 
 /// Sections that share bytes stay where they are towards each other, so none of them can get other contents.
 fn check_shared(image: &Image, slots: &[Slot]) -> Result<(), EditError> {
+    let mut is_new = vec![false; image.sections.len()];
+    let new = slots.iter().filter(|s| matches!(s.contents, Contents::New(_))).filter_map(|s| s.from);
+    new.for_each(|index| is_new[index.get()] = true);
+    if !is_new.contains(&true) {
+        return Ok(());
+    }
     let mut ranges: Vec<(u64, u64, SectionIndex)> = image
         .indexed()
         .filter(|(_, h)| h.file_size() != 0)
         .map(|(index, h)| (h.sh_offset, h.sh_offset.saturating_add(h.file_size()), index))
         .collect();
     ranges.sort_unstable();
-    let mut is_new = vec![false; image.sections.len()];
-    let new = slots.iter().filter(|s| matches!(s.contents, Contents::New(_))).filter_map(|s| s.from);
-    new.for_each(|index| is_new[index.get()] = true);
     // What begins before, or where, this section begins, and ends last.
     let mut before: Option<(u64, SectionIndex)> = None;
     for (at, &(start, end, index)) in ranges.iter().enumerate() {

@@ -105,8 +105,8 @@ pub(crate) fn cascade(image: &Image, kept: &[bool], gone: &mut [Option<&'static 
     Ok(())
 }
 
-/// Refuses new sections of which one would become what a symbol of the file has named without it: `st_shndx` of a damaged file may be
-/// any number. The removal in the next run of the same edit would take that symbol for one of the section.
+/// Refuses new sections of which one would become what a symbol of the file has named without it: `st_shndx` of a damaged
+/// file may be any number. The removal in the next run of the same edit would take that symbol for one of the section.
 pub(crate) fn check_unnamed(image: &Image, new: Range<usize>) -> Result<(), EditError> {
     for table in image.symbol_tables() {
         // A broken table is found where it has to be read.
