@@ -7,6 +7,7 @@ use elfgraft_patch::Op;
 use crate::decision::Decision;
 use crate::edit::Edits;
 use crate::error::EditError;
+use crate::layout::content_size;
 use crate::resolve::{Contents, Slot, describe};
 use crate::segments;
 use crate::select::Chooser;
@@ -79,7 +80,7 @@ fn leave_segment(
 ) -> Result<(), EditError> {
     let bytes = match &slot.contents {
         Contents::Kept => original.file_size(),
-        Contents::New(parts) => parts.iter().map(Op::size).sum(),
+        Contents::New(_) => content_size(slot),
     };
     if bytes != 0 && !slot.header.has_contents() {
         let why = format!("section {section}: a type without contents would lose {bytes} bytes");

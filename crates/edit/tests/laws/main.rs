@@ -98,10 +98,8 @@ fn has(file: &[u8], name: &str) -> bool {
 fn without_places_of_nothing(file: &[u8]) -> Vec<u8> {
     let image = Image::parse(file).unwrap();
     let mut file = file.to_vec();
-    let (field, width) = if image.format.is_64 { (24, 8) } else { (16, 4) };
     for (index, _) in image.indexed().filter(|(_, h)| h.file_size() == 0) {
-        let at = image.e_shoff as usize + index.get() * image.format.section_header_size() as usize + field;
-        file[at..at + width].fill(0);
+        poke_section(&mut file, index.get(), "sh_offset", 0);
     }
     file
 }
